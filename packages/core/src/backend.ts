@@ -1,0 +1,153 @@
+import type { Observable } from 'rxjs';
+import type { Family } from './address/index.js';
+import type { Host } from './host.js';
+import type { Lease, LeaseAttributes, LeaseUpdate } from './lease.js';
+import type { NetConf } from './net-conf/index.js';
+import type { Clock } from './ports/clock.js';
+import type { Logger } from './ports/logger.js';
+import type { Metrics } from './ports/metrics.js';
+
+/**
+ * What a kind of backend can do. It is a public promise: the agent refuses configurations that need more, and the
+ * conformance suite tests exactly this.
+ */
+export interface BackendSupports {
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+  /** Both families at once. */
+  readonly dualStack: boolean;
+  /** Reaches hosts behind a router, not only those on the same link. */
+  readonly crossesSubnets: boolean;
+  readonly encryption: boolean;
+  /** Packets keep flowing while no agent runs. */
+  readonly survivesAgent: boolean;
+  /** Understands leases of flanneld's backend of the same type, and is understood. */
+  readonly flannelInterop: boolean;
+}
+
+/** Something that will stop or harm traffic on this host, found before it does. */
+export interface Finding {
+  /** `error`: nothing will work until it is mended. `warning`: something may not. */
+  readonly level: 'error' | 'warning';
+  /** Stable name of the check: `forward-policy`, `kernel-vxlan`. */
+  readonly check: string;
+  /** What is wrong, in one line. */
+  readonly message: string;
+  /** What a person can do about it, in one line. */
+  readonly remedy: string;
+}
+
+/** What a backend is made from. */
+export interface BackendInit {
+  readonly netConf: NetConf;
+  /** Who this host is, the same after a reboot and on no other host. */
+  readonly hostId: string;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly metrics?: Metrics;
+}
+
+/** Makes one kind of backend. This is what an agent is given, one for each type that it is to know. */
+export interface BackendFactory {
+  /** The value of `Backend.Type` in net-conf.json, in lower case. */
+  readonly type: string;
+  readonly supports: BackendSupports;
+  /**
+   * Reads the options of `netConf.backend` and makes a backend; touches nothing yet.
+   *
+   * @throws OverlayError `OVERLAY_CONFIG_INVALID` naming the option that is wrong.
+   */
+  create(init: BackendInit): Backend;
+}
+
+/** What {@link Backend.attributes$} works from. */
+export interface AttributesContext {
+  readonly host$: Observable<Host>;
+  /** The lease that this host held before, if the store still has it. */
+  readonly previous?: Lease;
+}
+
+/** What {@link Backend.open} works from. */
+export interface OpenContext {
+  /** This host's own lease, the current one first, again when it changes. */
+  readonly lease$: Observable<Lease>;
+  /** The host, the current one first, again when its interface or addresses change. */
+  readonly host$: Observable<Host>;
+  /** Ends an opening that is under way. A network that is open is ended by {@link Network.close}. */
+  readonly signal: AbortSignal;
+}
+
+/** One way of carrying packets between hosts. A plain object: no container, no global state. */
+export interface Backend {
+  readonly type: string;
+  readonly supports: BackendSupports;
+
+  /** Bytes that it adds to each packet sent over an underlay of this family. */
+  overhead(underlay: Family): number;
+
+  /** Looks for what will stop traffic: kernel features, privileges, settings. Changes nothing. */
+  preflight(options: { readonly host?: Host; readonly signal: AbortSignal }): Promise<readonly Finding[]>;
+
+  /** What this host is to publish; again when that changes. Errors end the agent's attempt, which is then repeated. */
+  attributes$(context: AttributesContext): Observable<LeaseAttributes>;
+
+  /**
+   * Begins to carry packets for the lease. Resolves once the network exists as an object; its devices may still be on
+   * their way, as {@link Network.state$} tells. What it needs of the kernel is retried for as long as it is open.
+   *
+   * @throws OverlayError `OVERLAY_ABORTED` when the signal is given before it has opened.
+   */
+  open(context: OpenContext): Promise<Network>;
+}
+
+/** How far a network is. */
+export interface NetworkState {
+  /**
+   * `starting`: own devices are not there yet. `ready`: they are. `failed`: they cannot be made at present; it is being
+   * tried again.
+   */
+  readonly phase: 'starting' | 'ready' | 'failed';
+  /** Bytes of the largest packet that a pod may send: what goes into `FLANNEL_MTU`. */
+  readonly mtu: number;
+  /** Why it is not ready, in one line. */
+  readonly problem?: string;
+}
+
+/** A peer, or an object of our own, that is not as it should be. */
+export interface NetworkProblem {
+  /** The lease's key; absent for what belongs to this host. */
+  readonly peer?: string;
+  /** What is wrong and, where one can tell, what to do. One line. */
+  readonly message: string;
+}
+
+/** A network at a glance. */
+export interface NetworkStatus {
+  /** Peers that it was told of. */
+  readonly peers: number;
+  /** Objects wanted in the kernel. */
+  readonly objects: number;
+  /** Objects that are on their way. */
+  readonly pending: number;
+  /** Objects that were refused and are being tried again. */
+  readonly failed: number;
+  /** At most 100 of what is wrong; `failed` counts them all. */
+  readonly problems: readonly NetworkProblem[];
+}
+
+/** An open network: it makes the subnets of the leases that it is given reachable, and keeps them so. */
+export interface Network {
+  /** The state now, then each different one. Completes on {@link close}. */
+  readonly state$: Observable<NetworkState>;
+  /** Takes in the peers. Returns at once; the work is done in the background and never given up. Idempotent. */
+  apply(update: LeaseUpdate): void;
+  /**
+   * Resolves when everything applied so far has been tried at least once, whether it succeeded or not.
+   *
+   * @throws OverlayError `OVERLAY_ABORTED`, `OVERLAY_CLOSED`.
+   */
+  settled(options: { readonly signal: AbortSignal }): Promise<void>;
+  status(): NetworkStatus;
+  /** Stops working. Leaves the data path as it is: packets keep flowing. Idempotent. */
+  close(): Promise<void>;
+}
