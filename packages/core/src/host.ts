@@ -10,6 +10,11 @@ export interface HostInterface {
   readonly mtu: number;
   /** True on links where neighbours are resolved (Ethernet), false on point-to-point ones (a VPN). */
   readonly broadcast: boolean;
+  /**
+   * False while the link has no carrier: nothing can be sent, but addresses and subnet stay as they are. Absent where it
+   * is not known.
+   */
+  readonly running?: boolean;
 }
 
 /** The host's addresses in one family. */
