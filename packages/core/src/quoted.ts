@@ -10,7 +10,8 @@ const DISTURBING = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/
  */
 export function quoted(value: unknown): string {
   if (value === undefined) return 'nothing';
-  const json = JSON.stringify(value) ?? String(value);
+  // What JSON has no form for, a function or a symbol, yields undefined in spite of the declared type.
+  const json = (JSON.stringify(value) as string | undefined) ?? `a ${typeof value}`;
   const text = json.replace(DISTURBING, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
   if (text.length <= LONGEST) return text;
   // Half of a surrogate pair at the cut would come out as a replacement character.

@@ -97,7 +97,7 @@ function readVariables(text: string): ReadonlyMap<string, string> {
 
 function unquoted(raw: string): string {
   const inQuotes = /^(["'])(.*?)\1\s*(?:#.*)?$/.exec(raw);
-  if (inQuotes) return inQuotes[2] as string;
+  if (inQuotes) return inQuotes[2];
   return raw.replace(/(?:^|\s+)#.*$/, '');
 }
 

@@ -61,7 +61,7 @@ export function formatAddress(bytes: Uint8Array, offset = 0, length = bytes.leng
   }
   const groups: Groups = [0, 0, 0, 0, 0, 0, 0, 0];
   for (let at = 0; at < 8; at++) {
-    groups[at] = ((bytes[offset + 2 * at] as number) << 8) | (bytes[offset + 2 * at + 1] as number);
+    groups[at] = (bytes[offset + 2 * at] << 8) | bytes[offset + 2 * at + 1];
   }
   return writeIPv6(groups);
 }
@@ -75,8 +75,8 @@ export function addressBytes(address: Address): Uint8Array {
   const groups = addressGroups(address);
   const bytes = new Uint8Array(16);
   for (let at = 0; at < 8; at++) {
-    bytes[2 * at] = (groups[at] as number) >>> 8;
-    bytes[2 * at + 1] = groups[at] as number;
+    bytes[2 * at] = groups[at] >>> 8;
+    bytes[2 * at + 1] = groups[at];
   }
   return bytes;
 }
@@ -125,7 +125,7 @@ export function compareAddresses(a: Address, b: Address): number {
   const left = addressGroups(a);
   const right = addressGroups(b);
   for (let at = 0; at < 8; at++) {
-    const difference = (left[at] as number) - (right[at] as number);
+    const difference = left[at] - right[at];
     if (difference !== 0) return difference;
   }
   return 0;

@@ -52,7 +52,7 @@ export function readIPv6(text: string, start: number, end: number): Groups | und
   if (gap < 0) return count === 8 ? groups : undefined;
   if (count === 8) return undefined;
   for (let from = count - 1, to = 7; from >= gap; from--, to--) {
-    groups[to] = groups[from] as number;
+    groups[to] = groups[from];
     groups[from] = 0;
   }
   return groups;
@@ -84,7 +84,7 @@ export function writeIPv6(groups: Groups): IPv6Address {
       continue;
     }
     if (at > 0 && at !== gap + gapLength) text += ':';
-    text += (groups[at] as number).toString(16);
+    text += groups[at].toString(16);
   }
   return text as IPv6Address;
 }
@@ -100,7 +100,7 @@ export function isMapped(groups: Groups): boolean {
 export function maskIPv6(groups: Groups, length: number): Groups {
   for (let at = 0; at < 8; at++) {
     const bits = length - at * 16;
-    if (bits < 16) groups[at] = bits <= 0 ? 0 : (groups[at] as number) & (0xffff << (16 - bits)) & 0xffff;
+    if (bits < 16) groups[at] = bits <= 0 ? 0 : groups[at] & (0xffff << (16 - bits)) & 0xffff;
   }
   return groups;
 }

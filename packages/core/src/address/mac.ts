@@ -47,8 +47,8 @@ export function formatMac(bytes: Uint8Array, offset = 0): Mac {
       `reading a MAC address: expected 6 bytes, got ${bytes.length - offset}`,
     );
   }
-  let text = OCTETS[bytes[offset] as number] as string;
-  for (let at = offset + 1; at < offset + 6; at++) text += `:${OCTETS[bytes[at] as number]}`;
+  let text = OCTETS[bytes[offset]];
+  for (let at = offset + 1; at < offset + 6; at++) text += `:${OCTETS[bytes[at]]}`;
   return text as Mac;
 }
 
@@ -80,6 +80,6 @@ export function isLocalMac(mac: Mac): boolean {
 export function deriveMac(identity: string): Mac {
   const hash = identityHash(identity);
   const bytes = Uint8Array.from({ length: 6 }, (_, at) => Number((hash >> BigInt(40 - 8 * at)) & 0xffn));
-  bytes[0] = ((bytes[0] as number) & 0xfc) | 0x02;
+  bytes[0] = (bytes[0] & 0xfc) | 0x02;
   return formatMac(bytes);
 }

@@ -92,7 +92,7 @@ export function lastAddress(prefix: Prefix): Address {
   const groups = networkGroups(prefix);
   for (let at = 0; at < 8; at++) {
     const bits = length - at * 16;
-    if (bits < 16) groups[at] = (groups[at] as number) | (bits <= 0 ? 0xffff : 0xffff >>> bits);
+    if (bits < 16) groups[at] = groups[at] | (bits <= 0 ? 0xffff : 0xffff >>> bits);
   }
   return writeIPv6(groups);
 }
@@ -177,7 +177,7 @@ function sameBits(prefix: Prefix, other: string, otherEnd: number, length: numbe
   const whole = length >>> 4;
   for (let at = 0; at < whole; at++) if (network[at] !== groups[at]) return false;
   const rest = length & 15;
-  return rest === 0 || ((network[whole] as number) ^ (groups[whole] as number)) >>> (16 - rest) === 0;
+  return rest === 0 || (network[whole] ^ groups[whole]) >>> (16 - rest) === 0;
 }
 
 function networkNumber(prefix: Prefix): number {

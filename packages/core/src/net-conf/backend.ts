@@ -31,7 +31,6 @@ export function backendConf(node: JsonNode | undefined, source: string, warnings
     if (folded !== 'type') {
       // To Go, a null leaves a value as it is, so it does not take back an earlier one.
       if (value.kind === 'null' && options.has(folded)) continue;
-      options.delete(folded);
       options.set(folded, { name, value: jsonValue(value) });
     } else if (value.kind === 'string') {
       type = value.value;

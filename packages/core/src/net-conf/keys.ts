@@ -40,18 +40,14 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
-      let cost = Math.min(
-        (last[j] as number) + 1,
-        (row[j - 1] as number) + 1,
-        (last[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1),
-      );
+      let cost = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        cost = Math.min(cost, (beforeLast[j - 2] as number) + 1);
+        cost = Math.min(cost, beforeLast[j - 2] + 1);
       }
       row.push(cost);
     }
     beforeLast = last;
     last = row;
   }
-  return last[b.length] as number;
+  return last[b.length];
 }

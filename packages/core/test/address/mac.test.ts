@@ -22,8 +22,8 @@ describe('MAC addresses', () => {
         expect(parseMac(octets.join(':').toUpperCase())).toBe(mac);
         expect(parseMac(octets.join('-'))).toBe(mac);
         expect(parseMac((hex.match(/..../g) as string[]).join('.'))).toBe(mac);
-        expect(isUnicastMac(mac)).toBe((bytes[0] as number) % 2 === 0 && hex !== '000000000000');
-        expect(isLocalMac(mac)).toBe(((bytes[0] as number) & 2) === 2);
+        expect(isUnicastMac(mac)).toBe(bytes[0] % 2 === 0 && hex !== '000000000000');
+        expect(isLocalMac(mac)).toBe((bytes[0] & 2) === 2);
       }),
     );
   });
