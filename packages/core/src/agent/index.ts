@@ -1,0 +1,4 @@
+export { Agent } from './agent.js';
+export type { AgentOptions, SubnetFile } from './options.js';
+export type { NotReadyReason, Readiness, ReadyCondition } from './readiness.js';
+export type { AgentPhase, AgentStatus, PendingConfiguration } from './status.js';

@@ -1,0 +1,192 @@
+import type { Subscription } from 'rxjs';
+import type { Address } from '../address/index.js';
+import type { Network } from '../backend.js';
+import { errorText } from '../errors.js';
+import type { Lease, LeaseEvent, LeaseUpdate } from '../lease.js';
+import type { ClaimsOf, LeaseTable } from '../lease-table/index.js';
+import type { NetConf } from '../net-conf/index.js';
+import type { Metrics } from '../ports/metrics.js';
+import type { SubnetManager } from '../subnet-manager.js';
+import type { ChangeLog } from './change-log.js';
+import type { RetryPorts } from './retry.js';
+import { retryDelay } from './retry.js';
+import { HeldReport } from './held-report.js';
+import type { Deferred } from './waiting.js';
+import { deferred, unlessAborted } from './waiting.js';
+
+/** Asked for a new reading of the store, how long to wait for it before asking again. */
+const REREAD_AGAIN_MS = 10_000;
+
+/** What a {@link LeaseFeed} works with, and whom it tells. */
+export interface LeaseFeedContext extends RetryPorts {
+  readonly subnetManager: SubnetManager;
+  readonly table: LeaseTable;
+  readonly log: ChangeLog;
+  readonly metrics: Metrics;
+  /** What is held is another, or the first snapshot has come. */
+  changed(): void;
+}
+
+/**
+ * Leads the store's leases through the lease table into the open network. Removals that the table doubts are read again
+ * from the store once their time is over, and go only when they are still absent then.
+ */
+export class LeaseFeed {
+  readonly #context: LeaseFeedContext;
+  readonly #held: HeldReport;
+  readonly #firstSnapshot: Deferred<void> = deferred();
+  #subscription: Subscription | undefined;
+  #cancelRetry: (() => void) | undefined;
+  #cancelReread: (() => void) | undefined;
+  #rereadFor: number | undefined;
+  #failures = 0;
+  #network: Network | undefined;
+  /** What the store has told while nothing could be judged yet, by key. */
+  #early: Map<string, Lease> | undefined = new Map();
+  #hasSnapshot = false;
+
+  constructor(context: LeaseFeedContext) {
+    this.#context = context;
+    this.#held = new HeldReport(context);
+  }
+
+  /** Whether the store has told all leases at least once. */
+  get hasSnapshot(): boolean {
+    return this.#hasSnapshot;
+  }
+
+  /** Begins to follow the store; later calls do nothing. */
+  start(): void {
+    if (this.#subscription !== undefined) return;
+    this.#subscribe();
+  }
+
+  /** The configuration by which leases are judged. */
+  configure(netConf: NetConf): void {
+    this.#give(this.#context.table.setNetConf(netConf, this.#context.clock.now()));
+  }
+
+  /** The own lease: it is no peer's, and none may overlap it. */
+  own(lease: Lease | undefined): void {
+    this.#give(this.#context.table.setOwn(lease, this.#context.clock.now()));
+  }
+
+  /** The addresses of this host on the underlay, which no peer may claim. */
+  underlay(addresses: readonly Address[]): void {
+    this.#give(this.#context.table.setUnderlay(addresses, this.#context.clock.now()));
+  }
+
+  /** What of a lease the backend needs to be one host's alone. */
+  claims(claims: ClaimsOf): void {
+    this.#give(this.#context.table.setClaims(claims, this.#context.clock.now()));
+  }
+
+  /**
+   * Gives a network all peers, then each change. Resolves once it has the first snapshot. By now configuration, own
+   * lease and addresses must be known: judging begins here, since doing it for each of them would cost as much again.
+   *
+   * @throws OverlayError `OVERLAY_ABORTED`.
+   */
+  async attach(network: Network, signal: AbortSignal): Promise<void> {
+    await unlessAborted(this.#firstSnapshot.promise, 'waiting for the first list of leases', signal);
+    if (this.#early !== undefined) {
+      const early = [...this.#early.values()];
+      this.#early = undefined;
+      this.#context.table.snapshot(early, this.#context.clock.now());
+    }
+    network.apply({ type: 'snapshot', leases: [...this.#context.table.accepted()] });
+    this.#network = network;
+  }
+
+  detach(network: Network): void {
+    if (this.#network === network) this.#network = undefined;
+  }
+
+  close(): void {
+    this.#subscription?.unsubscribe();
+    this.#cancelRetry?.();
+    this.#cancelReread?.();
+    this.#held.close();
+    this.#network = undefined;
+  }
+
+  #subscribe(): void {
+    this.#subscription = this.#context.subnetManager.leases$.subscribe({
+      next: (event) => this.#next(event),
+      error: (error: unknown) => {
+        this.#context.log.warn('leases', `following the leases failed, trying again: ${errorText(error)}`);
+        const delay = retryDelay(++this.#failures, this.#context.random);
+        this.#cancelRetry = this.#context.clock.after(delay, () => this.#subscribe());
+      },
+    });
+  }
+
+  #next(event: LeaseEvent): void {
+    this.#failures = 0;
+    const { table, clock, metrics } = this.#context;
+    metrics.count('lease_events_total', 1, { type: event.type });
+    if (this.#early !== undefined) {
+      this.#keepEarly(this.#early, event);
+    } else if (event.type === 'snapshot') {
+      this.#give(table.snapshot(event.leases, clock.now()));
+    } else {
+      this.#give(table.changes(event.changes, clock.now()));
+    }
+    if (event.type === 'snapshot' && !this.#hasSnapshot) {
+      this.#hasSnapshot = true;
+      this.#context.log.info('leases', `the store lists ${event.leases.length} leases`);
+      this.#firstSnapshot.resolve();
+      this.#context.changed();
+    }
+  }
+
+  #keepEarly(early: Map<string, Lease>, event: LeaseEvent): void {
+    if (event.type === 'snapshot') {
+      early.clear();
+      for (const lease of event.leases) early.set(lease.key, lease);
+      return;
+    }
+    for (const change of event.changes) {
+      if (change.type === 'set') early.set(change.lease.key, change.lease);
+      else early.delete(change.key);
+    }
+  }
+
+  #give(delta: LeaseUpdate | undefined): void {
+    if (delta !== undefined) this.#network?.apply(delta);
+    if (this.#early === undefined) this.#held.look();
+    this.#followDoubt();
+  }
+
+  /** Has the store read again when the doubt is over, and again as long as no answer has settled it. */
+  #followDoubt(): void {
+    const { table, clock, log } = this.#context;
+    const due = table.due();
+    if (due === this.#rereadFor) return;
+    this.#rereadFor = due;
+    this.#cancelReread?.();
+    if (due === undefined) {
+      log.over('doubt', 'the removals that were held are settled');
+    } else {
+      const now = clock.now();
+      const count = table.doubt?.keys.length;
+      const seconds = Math.max(0, Math.ceil((due - now) / 1000));
+      log.warn(
+        'doubt',
+        `held for ${seconds} s, then read again: the removal of ${count} of ${table.size} peers at once`,
+      );
+      this.#rereadAfter(Math.max(0, due - now));
+    }
+    this.#context.changed();
+  }
+
+  #rereadAfter(ms: number): void {
+    this.#cancelReread?.();
+    this.#cancelReread = this.#context.clock.after(ms, () => {
+      // First the timer: the store may answer at once, and that may settle the doubt.
+      this.#rereadAfter(REREAD_AGAIN_MS);
+      this.#context.log.info('reread', 'reading the leases again before peers are removed');
+      this.#context.subnetManager.resync();
+    });
+  }
+}

@@ -1,0 +1,2 @@
+export type { AgentSettings, Binding, Resolver } from './agent-container.js';
+export { AgentContainer, createAgentContainer } from './agent-container.js';

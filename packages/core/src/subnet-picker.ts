@@ -1,0 +1,91 @@
+import type { Prefix } from './address/index.js';
+import {
+  addressFamily,
+  lastAddress,
+  networkAddress,
+  prefixLength,
+  subnetAt,
+  subnetCount,
+  subnetIndex,
+} from './address/index.js';
+import { identityHash } from './identity-hash.js';
+import type { FamilyConf } from './net-conf/index.js';
+
+/** Subnet numbers from `low` to `high`, both included. */
+interface Run {
+  readonly low: bigint;
+  readonly high: bigint;
+}
+
+/**
+ * A free subnet of one family for a host, or undefined when all are taken.
+ *
+ * The place to begin is drawn from the host's identity, over all subnets from SubnetMin to SubnetMax; from there on the
+ * first free one is taken, and after the last comes the first. So a host whose lease was lost most likely gets its
+ * subnet again, hosts that start together seldom want the same one, and the whole range is really used. (Flannel draws
+ * among the first hundred free ones, so hosts that start together collide.)
+ *
+ * The cost follows the number of taken subnets, never the size of the range. A store that loses a race calls again with
+ * the loser among `taken`.
+ *
+ * @param taken what nothing may overlap: subnets of any length, inside or outside the range; the other family's are
+ *   passed over
+ * @param seed who asks, the same after a restart: the host's identity
+ */
+export function pickSubnet(conf: FamilyConf, taken: Iterable<Prefix>, seed: string): Prefix | undefined {
+  const { subnetMin, subnetMax, subnetLen } = conf;
+  const count = subnetCount(subnetMin, subnetMax, subnetLen);
+  if (count === 0n) return undefined;
+  const { single, runs } = occupancy(conf, taken, count);
+  const start = startingPoint(seed, count);
+  const free = firstFree(start, count, single, runs) ?? firstFree(0n, start, single, runs);
+  return free === undefined ? undefined : subnetAt(subnetMin, subnetLen, free);
+}
+
+/** Whether a subnet is one that {@link pickSubnet} could give: of the configured length, from SubnetMin to SubnetMax. */
+export function subnetFits(conf: FamilyConf, subnet: Prefix): boolean {
+  if (addressFamily(subnet) !== addressFamily(conf.subnetMin) || prefixLength(subnet) !== conf.subnetLen) return false;
+  const index = subnetIndex(conf.subnetMin, conf.subnetLen, networkAddress(subnet));
+  return index >= 0n && index < subnetCount(conf.subnetMin, conf.subnetMax, conf.subnetLen);
+}
+
+/** Two words of hash: an IPv6 network can hold more subnets than one word counts. */
+function startingPoint(seed: string, count: bigint): bigint {
+  return ((identityHash(seed) << 64n) | identityHash(`${seed}\0`)) % count;
+}
+
+/** The taken numbers below `count`: single ones, and longer runs in order. */
+function occupancy(conf: FamilyConf, taken: Iterable<Prefix>, count: bigint): { single: Set<bigint>; runs: Run[] } {
+  const { subnetMin, subnetLen } = conf;
+  const family = addressFamily(subnetMin);
+  const single = new Set<bigint>();
+  const runs: Run[] = [];
+  for (const prefix of taken) {
+    if (addressFamily(prefix) !== family) continue;
+    const low = subnetIndex(subnetMin, subnetLen, networkAddress(prefix));
+    const high = prefixLength(prefix) >= subnetLen ? low : subnetIndex(subnetMin, subnetLen, lastAddress(prefix));
+    if (high < 0n || low >= count) continue;
+    if (low === high) single.add(low);
+    else runs.push({ low, high });
+  }
+  runs.sort((a, b) => (a.low < b.low ? -1 : a.low > b.low ? 1 : 0));
+  return { single, runs };
+}
+
+/** The first number in [from, end) that is not taken. */
+function firstFree(from: bigint, end: bigint, single: Set<bigint>, runs: readonly Run[]): bigint | undefined {
+  let at = from;
+  let run = 0;
+  while (at < end) {
+    const next = runs[run];
+    if (next !== undefined && next.low <= at) {
+      if (next.high >= at) at = next.high + 1n;
+      run++;
+    } else if (single.has(at)) {
+      at++;
+    } else {
+      return at;
+    }
+  }
+  return undefined;
+}
