@@ -1,0 +1,47 @@
+import { lstatSync } from 'node:fs';
+import type { LeaseDirectory } from './lease-directory.js';
+import { isExpired } from './lease-record.js';
+import { finishRemoval } from './remove.js';
+import { isTemporaryName, parseClaimName, parseGoneName } from './work-names.js';
+
+/** Milliseconds after which a claim or a removal counts as abandoned. Both take a few milliseconds. */
+export const ABANDONED_MS = 10_000;
+/** Milliseconds after which a temporary file counts as abandoned: a busy disk can let fsync take long. */
+const TEMPORARY_MS = 60_000;
+
+/**
+ * Cleans up after processes that were killed, among the given names. Safe at any time: whoever was only slow finds his
+ * file gone and starts afresh. What cannot be removed is left for the next time.
+ *
+ * @param now the time by which leases expire; the age of files is that of the machine's clock
+ */
+export function clearLeftovers(directory: LeaseDirectory, names: Iterable<string>, now: number): void {
+  for (const name of names) {
+    if (!name.startsWith('.')) continue;
+    const gone = parseGoneName(name);
+    const limit = isTemporaryName(name)
+      ? TEMPORARY_MS
+      : gone !== undefined || parseClaimName(name) !== undefined
+        ? ABANDONED_MS
+        : undefined;
+    if (limit === undefined || !isOlder(directory.file(name), limit)) continue;
+    if (gone === undefined) {
+      directory.discard(name);
+      continue;
+    }
+    try {
+      finishRemoval(directory, name, gone.lease, (record) => isExpired(record, now));
+    } catch {
+      // A read-only or full file system: the file stays, and counts as in use, until this can be done.
+    }
+  }
+}
+
+function isOlder(path: string, ms: number): boolean {
+  try {
+    // The change time moves with each rename and cannot be set; after a leap of the clock the distance counts.
+    return Math.abs(Date.now() - lstatSync(path).ctimeMs) > ms;
+  } catch {
+    return false;
+  }
+}

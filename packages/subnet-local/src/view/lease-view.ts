@@ -1,0 +1,332 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Clock, LeaseEvent, Logger } from '@overlay/core';
+import { errorCode, errorText, OverlayError } from '@overlay/core';
+import { Subject } from 'rxjs';
+import type { LeaseDirectory } from '../directory/lease-directory.js';
+import type { LeaseRecord } from '../directory/lease-record.js';
+import { clearLeftovers } from '../directory/leftovers.js';
+import { wait } from '../wait.js';
+import { DirectoryWatch } from './directory-watch.js';
+import { JunkLog } from './junk-log.js';
+import { LeaseBook } from './lease-book.js';
+
+export interface LeaseViewOptions {
+  readonly directory: LeaseDirectory;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Milliseconds between two looks at everything. */
+  readonly pollMs: number;
+  /** Milliseconds that a lease which has ended is still believed in. */
+  readonly graceMs: number;
+  /** Told of leases that ended longer than the grace time ago and are still in the directory. */
+  readonly onOver: (records: readonly LeaseRecord[]) => void;
+}
+
+/** A file that vanished is believed to be gone after this time: its host may be writing it again. */
+const VANISHED_MS = 100;
+/** Files that are read in one go, so that nothing else of the process waits longer than some milliseconds. */
+const SLICE = 200;
+const LONGEST_TIMER_MS = 24 * 3_600_000;
+
+/** Follows the directory and tells what peers have to know of it. One reader at a time, woken by the watch. */
+export class LeaseView {
+  /** A snapshot first, then changes, a snapshot after any gap. */
+  readonly events = new Subject<LeaseEvent>();
+  /** The name of a file that was looked at, or undefined when all were: also where peers learn nothing from it. */
+  readonly looked = new Subject<string | undefined>();
+
+  readonly #options: LeaseViewOptions;
+  readonly #watch: DirectoryWatch;
+  readonly #book: LeaseBook;
+  readonly #junk: JunkLog;
+  readonly #closing = new AbortController();
+
+  #touched = new Set<string>();
+  readonly #vanished = new Map<string, () => void>();
+  #wantsAll = false;
+  #wantsSnapshot = false;
+  #waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
+  #running: Promise<void> | undefined;
+  #started = false;
+  #ready = false;
+  #away: string | undefined;
+  #retryMs = 50;
+  #confirmedAt: number | undefined;
+  #cancelExpiry: (() => void) | undefined;
+  #expiryScheduled: number | undefined;
+
+  constructor(options: LeaseViewOptions) {
+    this.#options = options;
+    this.#book = new LeaseBook(options.graceMs);
+    this.#junk = new JunkLog(options.directory.path, options.logger);
+    this.#watch = new DirectoryWatch(options.directory, options.clock, options.pollMs, {
+      touched: (name) => this.#onTouched(name),
+      unsure: () => this.#look(),
+      degraded: (problem) => this.#onDegraded(problem),
+    });
+  }
+
+  /** Begins to follow the directory; before that nothing is watched and no timer runs. */
+  start(): void {
+    if (this.#started || this.#closing.signal.aborted) return;
+    this.#started = true;
+    this.#look();
+  }
+
+  /** Whether there is a snapshot to begin with. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  get confirmedAt(): number | undefined {
+    return this.#confirmedAt;
+  }
+
+  snapshot(): LeaseEvent {
+    return { type: 'snapshot', leases: this.#book.told() };
+  }
+
+  records(): Iterable<LeaseRecord> {
+    return this.#book.records();
+  }
+
+  /** Asks for a new snapshot, read from the directory. */
+  resync(): void {
+    this.start();
+    this.#wantsSnapshot = true;
+    this.#look();
+  }
+
+  /**
+   * Resolves when everything has been looked at once more.
+   *
+   * @throws system errors of reading the directory; OverlayError `OVERLAY_CLOSED`
+   */
+  refresh(): Promise<void> {
+    if (this.#closing.signal.aborted) return Promise.reject(this.#closedError());
+    this.#started = true;
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      this.#look();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#watch.close();
+    this.#cancelExpiry?.();
+    for (const cancel of this.#vanished.values()) cancel();
+    this.#vanished.clear();
+    await this.#running;
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#closedError());
+    this.events.complete();
+    this.looked.complete();
+  }
+
+  #look(): void {
+    this.#wantsAll = true;
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#running !== undefined) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+      // Somebody may have asked between the last round and now.
+      if (this.#hasWork()) this.#wake();
+    });
+  }
+
+  #hasWork(): boolean {
+    return !this.#closing.signal.aborted && (this.#wantsAll || this.#touched.size > 0);
+  }
+
+  async #run(): Promise<void> {
+    while (this.#hasWork()) {
+      if (this.#wantsAll) await this.#lookAtAll();
+      else this.#lookAtTouched();
+    }
+  }
+
+  #closedError(): OverlayError {
+    return new OverlayError('OVERLAY_CLOSED', `reading leases in ${this.#options.directory.path}: closed`);
+  }
+
+  #lookAtTouched(): void {
+    const names = this.#touched;
+    this.#touched = new Set();
+    for (const name of names) {
+      this.#readFile(name);
+      this.looked.next(name);
+    }
+    if (this.#away === undefined && this.#ready) {
+      this.#confirmedAt = this.#options.clock.now();
+      this.#tell(false);
+    }
+  }
+
+  async #lookAtAll(): Promise<void> {
+    this.#wantsAll = false;
+    const waiters = this.#waiters.splice(0);
+    const { clock } = this.#options;
+    const startedAt = clock.now();
+    try {
+      const missed = await this.#scan();
+      this.#onAway(undefined);
+      this.#confirmedAt = startedAt;
+      this.#tell(missed, true);
+      // Looking takes 2 % of the time at most.
+      this.#watch.pollAgain(50 * (clock.now() - startedAt));
+      for (const waiter of waiters) waiter.resolve();
+    } catch (error) {
+      if (!this.#closing.signal.aborted) {
+        this.#onAway(errorText(error));
+        this.#watch.retry(this.#retryMs);
+        this.#retryMs = Math.min(this.#retryMs * 2, 1000);
+      }
+      for (const waiter of waiters) waiter.reject(this.#closing.signal.aborted ? this.#closedError() : error);
+    }
+    this.looked.next(undefined);
+  }
+
+  /** Reads the whole directory. True when something was found, or may have been missed, that no notification told. */
+  async #scan(): Promise<boolean> {
+    const { directory, clock } = this.#options;
+    const signal = this.#closing.signal;
+    let names: string[];
+    let gap: boolean;
+    try {
+      gap = this.#watch.attach();
+      names = directory.names();
+    } catch (error) {
+      // One that has never been there holds no leases. One that was there comes back.
+      if (this.#ready || errorCode(error) !== 'ENOENT') throw error;
+      return true;
+    }
+    clearLeftovers(directory, names, clock.now());
+    this.#touched.clear();
+    const present = new Set(names);
+    for (let at = 0; at < names.length; at += SLICE) {
+      if (at > 0) await nextTurn(undefined, { signal });
+      for (const name of names.slice(at, at + SLICE)) this.#readFile(name);
+    }
+    const vanished = [...this.#book.names()].filter((name) => !present.has(name));
+    if (vanished.length > 0) {
+      await wait(clock, VANISHED_MS, `reading leases in ${directory.path}`, signal);
+      for (const name of vanished) this.#readFile(name, true);
+    }
+    this.#junk.keepOnly(present);
+    return gap;
+  }
+
+  #readFile(name: string, confirmed = false): void {
+    if (name.startsWith('.')) return;
+    const known = this.#book.get(name);
+    const reading = this.#options.directory.read(name, known);
+    if (reading.kind !== 'absent') this.#believeIn(name);
+    switch (reading.kind) {
+      case 'lease':
+        this.#book.set(reading.record);
+        this.#junk.clear(name);
+        return;
+      case 'absent':
+        this.#junk.clear(name);
+        if (known === undefined) return;
+        if (confirmed) this.#forget(name);
+        else this.#doubt(name);
+        return;
+      // What cannot be read at present leaves what was read before: no peer is lost by it.
+      case 'junk':
+        this.#junk.report(name, reading.why, known !== undefined);
+        return;
+      case 'trouble':
+        this.#junk.report(name, errorText(reading.error), known !== undefined);
+    }
+  }
+
+  #believeIn(name: string): void {
+    this.#vanished.get(name)?.();
+    this.#vanished.delete(name);
+  }
+
+  #forget(name: string): void {
+    this.#believeIn(name);
+    this.#book.delete(name);
+  }
+
+  #doubt(name: string): void {
+    if (this.#vanished.has(name)) return;
+    const cancel = this.#options.clock.after(VANISHED_MS, () => {
+      this.#vanished.delete(name);
+      // With the whole directory away nothing is known of any file in it.
+      if (this.#away !== undefined) return;
+      this.#readFile(name, this.#directoryIsThere());
+      this.#tell(false);
+    });
+    this.#vanished.set(name, cancel);
+  }
+
+  #directoryIsThere(): boolean {
+    try {
+      this.#options.directory.identity();
+      return true;
+    } catch {
+      this.#look();
+      return false;
+    }
+  }
+
+  #tell(gap: boolean, all = false): void {
+    const now = this.#options.clock.now();
+    // What could not be removed is tried again at each look at everything.
+    if (all || now >= this.#book.nextDue) {
+      const over = this.#book.expire(now);
+      if (over.length > 0) this.#options.onOver(over);
+    }
+    this.#scheduleExpiry(now);
+    const changes = this.#book.takeChanges(now);
+    if (gap || this.#wantsSnapshot) {
+      this.#wantsSnapshot = false;
+      this.#ready = true;
+      this.events.next(this.snapshot());
+    } else if (changes.length > 0) {
+      this.events.next({ type: 'changes', changes });
+    }
+  }
+
+  #scheduleExpiry(now: number): void {
+    const due = this.#book.nextDue;
+    if (due === this.#expiryScheduled) return;
+    this.#cancelExpiry?.();
+    this.#cancelExpiry = undefined;
+    this.#expiryScheduled = due;
+    if (due === Infinity || this.#closing.signal.aborted) return;
+    this.#cancelExpiry = this.#options.clock.after(Math.min(Math.max(due - now, 0), LONGEST_TIMER_MS), () => {
+      this.#expiryScheduled = undefined;
+      this.#tell(false);
+    });
+  }
+
+  #onTouched(name: string): void {
+    if (name.startsWith('.')) return;
+    this.#touched.add(name);
+    this.#wake();
+  }
+
+  #onDegraded(problem: string | undefined): void {
+    const { directory, logger } = this.#options;
+    if (problem === undefined) logger.info(`${directory.path}: changes are notified by the kernel`);
+    else logger.warn(`${directory.path}: no notifications of the kernel (${problem}); looking once a second instead`);
+  }
+
+  #onAway(problem: string | undefined): void {
+    const { directory, logger } = this.#options;
+    if (problem === undefined) {
+      this.#retryMs = 50;
+      if (this.#away !== undefined) logger.info(`${directory.path}: the leases can be read again`);
+    } else if (problem !== this.#away) {
+      logger.warn(`${directory.path}: the leases cannot be read: ${problem}; what is known of them stays`);
+    }
+    this.#away = problem;
+  }
+}

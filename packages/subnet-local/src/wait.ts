@@ -1,0 +1,27 @@
+import type { Clock } from '@overlay/core';
+import { abortError, throwIfAborted } from '@overlay/core';
+
+/**
+ * Waits on the given clock.
+ *
+ * @throws OverlayError `OVERLAY_ABORTED` as soon as the signal is given; `what` is what was attempted.
+ */
+export function wait(clock: Clock, ms: number, what: string, signal: AbortSignal): Promise<void> {
+  throwIfAborted(what, signal);
+  return new Promise((resolve, reject) => {
+    const stopped = (): void => {
+      cancel();
+      reject(abortError(what, signal));
+    };
+    const cancel = clock.after(ms, () => {
+      signal.removeEventListener('abort', stopped);
+      resolve();
+    });
+    signal.addEventListener('abort', stopped, { once: true });
+  });
+}
+
+/** A duration between half of `ms` and `ms`, so that many who wait for the same do not come back together. */
+export function jittered(ms: number): number {
+  return ms * (0.5 + Math.random() / 2);
+}
