@@ -88,6 +88,12 @@ export interface Backend {
   /** Looks for what will stop traffic: kernel features, privileges, settings. Changes nothing. */
   preflight(options: { readonly host?: Host; readonly signal: AbortSignal }): Promise<readonly Finding[]>;
 
+  /**
+   * What no two hosts may have at once, as this backend reads it out of a lease: `mac:c6:d2:32:6f:8f:44`. A lease that
+   * claims what another one or this host has already is held, with the reason, until that goes. None unless told.
+   */
+  claims?(lease: Lease): readonly string[];
+
   /** What this host is to publish; again when that changes. Errors end the agent's attempt, which is then repeated. */
   attributes$(context: AttributesContext): Observable<LeaseAttributes>;
 

@@ -224,7 +224,10 @@ export function newLink(spec: LinkSpec): Uint8Array[] {
   return messages;
 }
 
-/** Changes a device. By index it may be renamed. */
+/**
+ * Changes a device. By index it may be renamed. `vxlan` needs a message of its own: the kernel refuses it together with an
+ * MTU (vxlan_nl2conf in drivers/net/vxlan).
+ */
 export function setLink(link: LinkRef, changes: LinkChanges): Uint8Array {
   const writer = new MessageWriter(MessageType.newLink, 0, FIXED, 128);
   refer(writer, link);

@@ -15,8 +15,15 @@ export const NeighbourAttribute = {
   protocol: 12,
 } as const;
 
-/** NTF_*. */
-export const NeighbourFlag = { self: 0x02, master: 0x04, proxy: 0x08, externLearned: 0x10, router: 0x80 } as const;
+/** NTF_*: `use` asks for resolution. */
+export const NeighbourFlag = {
+  use: 0x01,
+  self: 0x02,
+  master: 0x04,
+  proxy: 0x08,
+  externLearned: 0x10,
+  router: 0x80,
+} as const;
 
 /** NUD_*: what is known of a neighbour's reachability. */
 export type NeighbourState =

@@ -99,3 +99,13 @@ function begin(type: number, flags: number, { index, address }: NeighbourKey): M
   writer.address(NeighbourAttribute.destination, address);
   return writer;
 }
+
+/**
+ * Has the kernel find out now where a neighbour is, as if a packet were waiting for it (NTF_USE). The answer comes as a
+ * change of the entry's state.
+ */
+export function probeNeighbour(key: NeighbourKey): Uint8Array {
+  const writer = begin(MessageType.newNeighbour, MessageFlag.create, key);
+  writer.setU8(HEADER_BYTES + 10, NeighbourFlag.use);
+  return writer.finish();
+}

@@ -88,7 +88,9 @@ export function lookupRoute(lookup: RouteLookup): Uint8Array {
   const writer = new MessageWriter(MessageType.getRoute, 0, ROUTE_FIXED, 96);
   writer.setU8(HEADER_BYTES, AddressFamily[family]);
   writer.setU8(HEADER_BYTES + 1, addressBits(family));
-  writer.setU32(HEADER_BYTES + 8, RouteFlag.lookupTable | (lookup.fibMatch ? RouteFlag.fibMatch : 0));
+  // IPv6 always tells the table, and refuses to be asked for it.
+  const withTable = family === 'ipv4' ? RouteFlag.lookupTable : 0;
+  writer.setU32(HEADER_BYTES + 8, withTable | (lookup.fibMatch ? RouteFlag.fibMatch : 0));
   writer.address(RouteAttribute.destination, lookup.destination);
   if (lookup.source !== undefined) {
     writer.setU8(HEADER_BYTES + 2, addressBits(family));

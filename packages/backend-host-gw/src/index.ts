@@ -1,0 +1,2 @@
+export { hostGw } from './host-gw.js';
+export type { HostGwComponents } from './host-gw.js';

@@ -1,0 +1,47 @@
+// One network namespace for one agent
+export type { LinuxOptions, LinuxPreflightWish } from './linux.js';
+export { Linux, openLinux } from './linux.js';
+
+// Networks as data
+export type { DevicePlan, NetworkContext, NetworkDesign, OwnMark, PeerPlan, PeerWatch } from './network/design.js';
+export { DeclarativeNetwork } from './network/declarative-network.js';
+export type { DirectRoutesInit } from './network/direct-routes.js';
+export { directAddresses, directRoutes } from './network/direct-routes.js';
+export { commonMarks, insideNetworks } from './network/marks.js';
+export type { MarkOptions } from './network/marks.js';
+export type { AdjacencyContext } from './adjacency/adjacency.js';
+export { Adjacency } from './adjacency/adjacency.js';
+export type { Verdict } from './adjacency/verdict.js';
+
+// The reconciler and its kinds
+export type { Claim } from './reconciler/kind-worker.js';
+export type { DumpFilter, KernelObject, Kind, KindSink, Outcome } from './reconciler/kind.js';
+export type { ReconcilerOptions } from './reconciler/reconciler.js';
+export { Reconciler } from './reconciler/reconciler.js';
+export type { Scope, ScopeProblem, ScopeStatus } from './reconciler/scope.js';
+export type {
+  AddressObject,
+  DeviceSettingsObject,
+  FdbObject,
+  LinkObject,
+  LinuxObject,
+  NeighbourObject,
+  RouteObject,
+  VxlanAttributes,
+} from './kinds/index.js';
+export { PROTOCOL_BOOT, ROUTE_PROTOCOL, routeMetric } from './kinds/index.js';
+
+// Netlink
+export type { NetlinkMonitor, NetlinkPort, MonitorOptions, RequestOptions, SendFailures } from './netlink/port.js';
+export { KernelError, NetlinkError } from './netlink/error.js';
+export type { OpenNetlinkOptions } from './netlink/socket.js';
+export { openNetlink } from './netlink/socket.js';
+export type { Link } from './netlink/rtnetlink/link.js';
+
+// The host
+export type { InterfaceOptions } from './host/index.js';
+export { chooseInterface, observeHost, parseInterfaceOptions } from './host/index.js';
+export type { AcquireInstanceOptions, InstanceHolder, InstanceLock } from './instance/index.js';
+export { acquireInstance } from './instance/index.js';
+export type { SysctlMode, SysctlOptions, SysctlOutcome } from './sysctl/index.js';
+export { prepareForwarding, raiseNeighbourLimits, Sysctl } from './sysctl/index.js';

@@ -1,0 +1,125 @@
+import type { Link } from '../netlink/rtnetlink/link.js';
+import { decodeLink, dumpLinks, getLink, linkMessageFamily } from '../netlink/rtnetlink/link.js';
+import { AddressFamily, MessageType } from '../netlink/protocol.js';
+import type { KernelEvents } from './events.js';
+import type { KernelSession } from './session.js';
+
+/** What became of a device. */
+export type LinkChange =
+  | { readonly type: 'appeared'; readonly link: Link }
+  | { readonly type: 'gone'; readonly link: Link }
+  | { readonly type: 'changed'; readonly link: Link; readonly before: Link };
+
+/**
+ * The devices of a network namespace by name and index, kept up to date. Objects are wanted by device name, for an index
+ * is another one after a device was re-created; here names and indices meet.
+ */
+export class LinkTable {
+  readonly #byName = new Map<string, Link>();
+  readonly #byIndex = new Map<number, Link>();
+  readonly #listeners = new Set<(change: LinkChange) => void>();
+  readonly #stopListening: () => void;
+  #loaded: Promise<void> | undefined;
+
+  constructor(
+    private readonly session: KernelSession,
+    events: KernelEvents,
+  ) {
+    this.#stopListening = events.listen({
+      message: (message) => {
+        if (message.type !== MessageType.newLink && message.type !== MessageType.deleteLink) return;
+        // A bridge tells of its ports in a family of its own; a port that leaves its bridge is not gone.
+        if (linkMessageFamily(message) !== AddressFamily.unspecified) return;
+        const link = decodeLink(message);
+        if (message.type === MessageType.newLink) this.#put(link);
+        else this.#delete(link.index);
+      },
+      lost: () => {
+        this.#loaded = undefined;
+      },
+    });
+  }
+
+  /** Resolves when the table has been read since the last loss of notifications. */
+  ready(): Promise<void> {
+    this.#loaded ??= this.#load().catch((error: unknown) => {
+      this.#loaded = undefined;
+      throw error;
+    });
+    return this.#loaded;
+  }
+
+  byName(name: string): Link | undefined {
+    return this.#byName.get(name);
+  }
+
+  byIndex(index: number): Link | undefined {
+    return this.#byIndex.get(index);
+  }
+
+  all(): Iterable<Link> {
+    return this.#byIndex.values();
+  }
+
+  /** Reads one device again, as after a change of our own, of which no notification tells us. */
+  async refresh(name: string, signal?: AbortSignal): Promise<Link | undefined> {
+    try {
+      const message = await this.session.use((port) => port.query(getLink(name), signal ? { signal } : {}));
+      const link = decodeLink(message);
+      this.#put(link);
+      return link;
+    } catch (error) {
+      if ((error as { errnoName?: unknown }).errnoName !== 'ENODEV') throw error;
+      const known = this.#byName.get(name);
+      if (known) this.#delete(known.index);
+      return undefined;
+    }
+  }
+
+  /** Calls on each change, in the order in which the kernel made them. */
+  onChange(listener: (change: LinkChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#stopListening();
+    this.#listeners.clear();
+  }
+
+  async #load(): Promise<void> {
+    const found: Link[] = [];
+    await this.session.use((port) =>
+      port.dump(dumpLinks(), (message) => {
+        found.push(decodeLink(message));
+      }),
+    );
+    const indices = new Set(found.map((link) => link.index));
+    for (const index of [...this.#byIndex.keys()]) if (!indices.has(index)) this.#delete(index);
+    for (const link of found) this.#put(link);
+  }
+
+  #put(link: Link): void {
+    const before = this.#byIndex.get(link.index);
+    // A name moves on when its device is renamed, or was deleted and re-created without a word reaching us.
+    const namesake = this.#byName.get(link.name);
+    if (namesake && namesake.index !== link.index) this.#delete(namesake.index);
+    if (before && before.name !== link.name) this.#delete(link.index);
+    const known = this.#byIndex.get(link.index);
+    this.#byIndex.set(link.index, link);
+    this.#byName.set(link.name, link);
+    this.#tell(known ? { type: 'changed', link, before: known } : { type: 'appeared', link });
+  }
+
+  #delete(index: number): void {
+    const link = this.#byIndex.get(index);
+    if (!link) return;
+    this.#byIndex.delete(index);
+    if (this.#byName.get(link.name) === link) this.#byName.delete(link.name);
+    this.#tell({ type: 'gone', link });
+  }
+
+  #tell(change: LinkChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}

@@ -1,0 +1,17 @@
+export type {
+  AddressObject,
+  DeviceSettingsObject,
+  FdbObject,
+  LinkObject,
+  LinuxObject,
+  NeighbourObject,
+  RouteObject,
+  VxlanAttributes,
+} from './objects.js';
+export { IPV6_DEFAULT_METRIC, PROTOCOL_BOOT, ROUTE_PROTOCOL, routeMetric } from './objects.js';
+export { addressKind } from './address-kind.js';
+export { deviceSettingsKind } from './device-settings-kind.js';
+export { fdbKind } from './fdb-kind.js';
+export { linkKind } from './link-kind.js';
+export { neighbourKind } from './neighbour-kind.js';
+export { routeKind } from './route-kind.js';

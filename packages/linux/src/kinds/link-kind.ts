@@ -1,0 +1,206 @@
+import { OverlayError } from '@overlay/core';
+import type { Clock } from '@overlay/core';
+import type { LinkTable } from '../kernel/link-table.js';
+import type { KernelSession } from '../kernel/session.js';
+import type { KernelEvents } from '../kernel/events.js';
+import type { Link, LinkChanges } from '../netlink/rtnetlink/link.js';
+import { deleteLink, newLink, setLink } from '../netlink/rtnetlink/link.js';
+import type { Kind, Outcome } from '../reconciler/kind.js';
+import { compareLinks } from './link-difference.js';
+import type { LinkObject } from './objects.js';
+import { linkMissing } from './on-link.js';
+
+const MINUTE = 60_000;
+/** The first creation and three more (rule: never fight). */
+const CREATIONS_A_MINUTE = 4;
+
+/** What the kind of devices works with. */
+export interface LinkKindContext {
+  readonly session: KernelSession;
+  readonly links: LinkTable;
+  readonly events: KernelEvents;
+  readonly clock: Clock;
+}
+
+/** Devices of our own. One is mended in place where the kernel can, and made anew only where it must be. */
+export function linkKind(context: LinkKindContext): Kind<LinkObject> {
+  const { links, events } = context;
+  const maker = new LinkMaker(context);
+  const toObject = (link: Link): LinkObject => linkObject(link, links);
+  return {
+    name: 'link',
+    rank: 0,
+    key: ({ name }) => name,
+    // The kernel deletes a VXLAN device with the interface that carries it.
+    link: ({ vxlan }) => vxlan?.lower,
+    same: (a, b) => JSON.stringify(a) === JSON.stringify(b),
+    satisfies: (actual, wanted) => compareLinks(actual, wanted).verdict === 'equal',
+    async dump(_filter, each) {
+      await links.ready();
+      for (const link of links.all()) each(toObject(link));
+    },
+    async put(wanted, signal) {
+      await links.ready();
+      const outcomes: Outcome[] = [];
+      for (const object of wanted) outcomes.push(await maker.put(object, signal));
+      return outcomes;
+    },
+    async remove(objects, signal) {
+      const outcomes: Outcome[] = [];
+      for (const { name } of objects) outcomes.push(await maker.remove(name, signal));
+      return outcomes;
+    },
+    watch(sink) {
+      const stops = [
+        links.onChange((change) => {
+          const { link } = change;
+          if (change.type === 'gone') {
+            sink.deleted(toObject(link));
+            sink.linkGone(link.name);
+          } else {
+            sink.changed(toObject(link));
+            if (change.type === 'appeared') sink.linkAppeared(link.name);
+          }
+        }),
+        events.listen({ message: () => undefined, lost: () => sink.lost() }),
+      ];
+      return () => stops.forEach((stop) => stop());
+    },
+  };
+}
+
+/** A device as the kernel has it, in the terms of what is wanted. */
+export function linkObject(link: Link, links: LinkTable): LinkObject {
+  const { vxlan } = link;
+  const lower = vxlan?.lowerIndex === undefined ? undefined : links.byIndex(vxlan.lowerIndex)?.name;
+  return {
+    kind: 'link',
+    name: link.name,
+    type: link.kind ?? '',
+    alias: link.alias ?? '',
+    mtu: link.mtu,
+    mac: (link.mac ?? '') as LinkObject['mac'],
+    up: link.up,
+    ...(vxlan
+      ? {
+          vxlan: {
+            vni: vxlan.vni,
+            port: vxlan.port,
+            local: vxlan.local ?? ('' as NonNullable<typeof vxlan.local>),
+            lower: lower ?? '',
+            learning: vxlan.learning,
+            gbp: vxlan.gbp,
+          },
+        }
+      : {}),
+  };
+}
+
+class LinkMaker {
+  readonly #created = new Map<string, number[]>();
+
+  constructor(private readonly context: LinkKindContext) {}
+
+  async put(wanted: LinkObject, signal: AbortSignal): Promise<Outcome> {
+    const { links } = this.context;
+    const lower = wanted.vxlan && links.byName(wanted.vxlan.lower);
+    if (wanted.vxlan && !lower) return linkMissing(wanted.vxlan.lower);
+    const found = links.byName(wanted.name) ?? (await links.refresh(wanted.name, signal));
+    if (!found) return this.#create(wanted, lower?.index, signal);
+    const difference = compareLinks(linkObject(found, links), wanted);
+    if (difference.verdict === 'equal') return undefined;
+    if (difference.verdict === 'foreign') {
+      return new OverlayError(
+        'OVERLAY_LINK_FOREIGN',
+        `device ${wanted.name}: ${difference.reason}, and is not ours; rename or delete it: ip link del ${wanted.name}`,
+      );
+    }
+    if (difference.verdict === 'recreate') {
+      const refused = await this.remove(wanted.name, signal);
+      return refused ?? this.#create(wanted, lower?.index, signal);
+    }
+    return this.#change(wanted, difference.changes, lower?.index, signal);
+  }
+
+  async remove(name: string, signal: AbortSignal): Promise<Outcome> {
+    const outcome = await this.#send([deleteLink(name)], signal);
+    await this.context.links.refresh(name, signal);
+    return outcome?.errnoName === 'ENODEV' ? undefined : outcome;
+  }
+
+  async #create(wanted: LinkObject, lowerIndex: number | undefined, signal: AbortSignal): Promise<Outcome> {
+    const now = this.context.clock.now();
+    const recent = (this.#created.get(wanted.name) ?? []).filter((at) => now - at < MINUTE);
+    if (recent.length >= CREATIONS_A_MINUTE) {
+      return new OverlayError(
+        'OVERLAY_LINK_CONTENDED',
+        `device ${wanted.name}: it was deleted ${recent.length - 1} times within a minute by somebody else; ` +
+          `it is made again when that minute is over`,
+      );
+    }
+    this.#created.set(wanted.name, [...recent, now]);
+    const { name, type, alias, mtu, mac, up, vxlan } = wanted;
+    const messages = newLink({
+      name,
+      kind: type,
+      alias,
+      mtu,
+      mac,
+      up,
+      ...(vxlan
+        ? {
+            vxlan: {
+              vni: vxlan.vni,
+              port: vxlan.port,
+              local: vxlan.local,
+              learning: vxlan.learning,
+              gbp: vxlan.gbp,
+              ...(lowerIndex === undefined ? {} : { lowerIndex }),
+            },
+          }
+        : {}),
+    });
+    const outcome = await this.#send(messages, signal);
+    return this.#check(wanted, outcome, signal);
+  }
+
+  async #change(
+    wanted: LinkObject,
+    changes: LinkChanges,
+    lowerIndex: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    // The kernel takes a VXLAN device's attributes only together with its VNI (vxlan_nl2conf).
+    const { vxlan, ...rest } = changes;
+    const messages: Uint8Array[] = [];
+    if (vxlan && wanted.vxlan) {
+      const { vni } = wanted.vxlan;
+      messages.push(
+        setLink(wanted.name, { vxlan: { ...vxlan, vni, ...(lowerIndex === undefined ? {} : { lowerIndex }) } }),
+      );
+    }
+    if (Object.keys(rest).length > 0) messages.push(setLink(wanted.name, rest));
+    const outcome = await this.#send(messages, signal);
+    return this.#check(wanted, outcome, signal);
+  }
+
+  /** Reads the device back: no notification tells us of our own changes, and the kernel may have done less. */
+  async #check(wanted: LinkObject, outcome: Outcome, signal: AbortSignal): Promise<Outcome> {
+    const { links } = this.context;
+    const found = await links.refresh(wanted.name, signal);
+    if (outcome) return outcome;
+    if (!found) return linkMissing(wanted.name);
+    const difference = compareLinks(linkObject(found, links), wanted);
+    if (difference.verdict === 'equal') return undefined;
+    return new OverlayError(
+      'OVERLAY_LINK_REFUSED',
+      `device ${wanted.name}: the kernel accepted the change and did not make it: ${difference.reason}`,
+    );
+  }
+
+  async #send(messages: readonly Uint8Array[], signal: AbortSignal) {
+    const failures = await this.context.session.use((port) => port.send(messages, { signal }));
+    for (const error of failures.values()) return error;
+    return undefined;
+  }
+}

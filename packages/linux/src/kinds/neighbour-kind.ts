@@ -1,0 +1,37 @@
+import type { KernelEvents } from '../kernel/events.js';
+import { MessageType } from '../netlink/protocol.js';
+import { decodeNeighbour, deleteNeighbour, dumpNeighbours, newNeighbour } from '../netlink/rtnetlink/neighbour.js';
+import type { Kind } from '../reconciler/kind.js';
+import type { BatchContext } from './batch.js';
+import { neighbourKey } from './keys.js';
+import type { NeighbourObject } from './objects.js';
+import { rtnetlinkKind } from './rtnetlink-kind.js';
+
+/** Stands in the object for the MAC of a neighbour that the kernel does not know. */
+const NO_MAC = '00:00:00:00:00:00' as NeighbourObject['mac'];
+
+/**
+ * Permanent neighbours. Entries in other states are the kernel's own business: one that it has learnt in place of ours
+ * means that ours is gone, and one that nobody wants is not seen at all.
+ */
+export function neighbourKind(context: BatchContext, events: KernelEvents): Kind<NeighbourObject> {
+  return rtnetlinkKind<NeighbourObject>(context, events, {
+    name: 'neighbour',
+    rank: 3,
+    key: neighbourKey,
+    same: (a, b) => a.mac === b.mac,
+    satisfies: (actual, wanted) => actual.mac === wanted.mac,
+    types: { present: MessageType.newNeighbour, gone: MessageType.deleteNeighbour },
+    read: (message) => {
+      const found = decodeNeighbour(message);
+      if (!found || found.proxy) return undefined;
+      const link = context.links.byIndex(found.index)?.name;
+      if (link === undefined) return undefined;
+      const { address, mac = NO_MAC, permanent } = found;
+      return { object: { kind: 'neighbour', link, address, mac }, counts: permanent && mac !== NO_MAC };
+    },
+    dumps: (index) => [dumpNeighbours(index === undefined ? {} : { index })],
+    encodePut: ({ address, mac }, index) => newNeighbour({ index, address, mac }, 'upsert'),
+    encodeRemove: ({ address }, index) => deleteNeighbour({ index, address }),
+  });
+}

@@ -1,0 +1,110 @@
+import type { Prefix } from '@overlay/core';
+import type { KernelEvents } from '../kernel/events.js';
+import { MessageType } from '../netlink/protocol.js';
+import { decodeAddress } from '../netlink/rtnetlink/address.js';
+import { RouteTable } from '../netlink/rtnetlink/route-names.js';
+import { decodeRoute } from '../netlink/rtnetlink/route.js';
+import type { Route } from '../netlink/rtnetlink/route.js';
+import { deleteRoute, dumpRoutes, newRoute } from '../netlink/rtnetlink/route-requests.js';
+import type { Kind } from '../reconciler/kind.js';
+import type { BatchContext } from './batch.js';
+import { routeKey, routeObjectKey } from './keys.js';
+import type { RouteObject } from './objects.js';
+import { rtnetlinkKind } from './rtnetlink-kind.js';
+
+/** How our routes are told from others. */
+export interface RouteKindOptions {
+  readonly protocol: number;
+  readonly metric: (destination: Prefix) => number;
+}
+
+/** Unicast routes of the main table. */
+export function routeKind(context: BatchContext, events: KernelEvents, options: RouteKindOptions): Kind<RouteObject> {
+  const { links } = context;
+  const linkName = (index: number | undefined): string =>
+    index === undefined ? '' : (links.byIndex(index)?.name ?? '');
+  return rtnetlinkKind<RouteObject>(context, events, {
+    name: 'route',
+    rank: 5,
+    key: routeObjectKey,
+    same: sameRoute,
+    satisfies: sameRoute,
+    shadows: (actual) => shadowOf(actual, options),
+    types: { present: MessageType.newRoute, gone: MessageType.deleteRoute },
+    read: (message) => {
+      const found = decodeRoute(message);
+      if (!found || !isOurTable(found)) return undefined;
+      return { object: toObject(found, linkName(found.outIndex)), counts: true };
+    },
+    dumps: (outIndex) =>
+      (['ipv4', 'ipv6'] as const).map((family) =>
+        dumpRoutes({ family, table: RouteTable.main, ...(outIndex === undefined ? {} : { outIndex }) }),
+      ),
+    encodePut: ({ destination, gateway, onlink, metric, protocol, prefSrc }, outIndex) =>
+      newRoute(
+        {
+          destination,
+          outIndex,
+          onlink,
+          metric,
+          protocol,
+          ...(gateway === undefined ? {} : { gateway }),
+          ...(prefSrc === undefined ? {} : { prefSrc }),
+        },
+        'upsert',
+      ),
+    encodeRemove: ({ destination, gateway, metric, protocol }, outIndex) =>
+      deleteRoute({ destination, outIndex, metric, protocol, ...(gateway === undefined ? {} : { gateway }) }),
+    // Losing an address takes the routes with it that need it, without a word.
+    suspects: (message) => {
+      if (message.type !== MessageType.newAddress && message.type !== MessageType.deleteAddress) return undefined;
+      const index = decodeAddress(message)?.index;
+      return index === undefined ? undefined : links.byIndex(index)?.name;
+    },
+  });
+}
+
+function isOurTable(route: Route): boolean {
+  return route.table === RouteTable.main && route.tos === 0 && !route.cloned && route.source === undefined;
+}
+
+function toObject(route: Route, link: string): RouteObject {
+  // A multipath, blackhole or nexthop-object route has no device of its own, and is never what we want.
+  const plain = route.type === 'unicast' && route.multipath === undefined && route.nexthopId === undefined;
+  return {
+    kind: 'route',
+    destination: route.destination,
+    link: plain ? link : '',
+    onlink: route.onlink,
+    metric: route.metric,
+    protocol: route.protocol,
+    ...(route.gateway === undefined ? {} : { gateway: route.gateway }),
+    ...(route.prefSrc === undefined ? {} : { prefSrc: route.prefSrc }),
+  };
+}
+
+function sameRoute(a: RouteObject, b: RouteObject): boolean {
+  return (
+    a.link === b.link &&
+    a.gateway === b.gateway &&
+    a.onlink === b.onlink &&
+    a.protocol === b.protocol &&
+    a.prefSrc === b.prefSrc
+  );
+}
+
+/** A foreign route to the same destination with a smaller metric takes the traffic. */
+function shadowOf(
+  actual: RouteObject,
+  { protocol, metric }: RouteKindOptions,
+): { readonly key: string; readonly message: string } | undefined {
+  const ours = metric(actual.destination);
+  if (actual.protocol === protocol || actual.metric >= ours) return undefined;
+  const way = `${actual.gateway === undefined ? '' : ` via ${actual.gateway}`}${actual.link ? ` dev ${actual.link}` : ''}`;
+  return {
+    key: routeKey(actual.destination, ours),
+    message:
+      `a foreign route to ${actual.destination}${way} (protocol ${actual.protocol}, metric ${actual.metric}) goes ` +
+      `before ours; if nobody needs it: ip route del ${actual.destination}${way} metric ${actual.metric}`,
+  };
+}

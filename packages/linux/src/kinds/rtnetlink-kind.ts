@@ -1,0 +1,83 @@
+import type { KernelEvents } from '../kernel/events.js';
+import type { NetlinkMessage } from '../netlink/message.js';
+import type { Kind, KernelObject } from '../reconciler/kind.js';
+import type { BatchContext } from './batch.js';
+import { sendBatch } from './batch.js';
+import { followLinks } from './on-link.js';
+
+/** An object as a message tells of it. */
+export interface Told<D> {
+  readonly object: D;
+  /** False for one that is there but not as we make them, so that to us it is not there. */
+  readonly counts: boolean;
+}
+
+/** What one kind of object on devices has of its own. */
+export interface RtnetlinkKindSpec<D extends KernelObject & { readonly link: string }> {
+  readonly name: string;
+  readonly rank: number;
+  readonly echoes?: boolean;
+  key(object: D): string;
+  same(a: D, b: D): boolean;
+  satisfies(actual: D, wanted: D): boolean;
+  shadows?(actual: D): { readonly key: string; readonly message: string } | undefined;
+  /** Message types that tell of one that is there, and of one that is gone. */
+  readonly types: { readonly present: number; readonly gone: number };
+  read(message: NetlinkMessage): Told<D> | undefined;
+  /** The requests that read all of them, or those of one device. */
+  dumps(linkIndex: number | undefined): readonly Uint8Array[];
+  encodePut(object: D, linkIndex: number): Uint8Array;
+  encodeRemove(object: D, linkIndex: number): Uint8Array;
+  /** The device on which something changed that these objects may depend on. */
+  suspects?(message: NetlinkMessage): string | undefined;
+}
+
+/** Makes a kind of what is on devices and spoken of in rtnetlink. */
+export function rtnetlinkKind<D extends KernelObject & { readonly link: string }>(
+  context: BatchContext,
+  events: KernelEvents,
+  spec: RtnetlinkKindSpec<D>,
+): Kind<D> {
+  const { session, links } = context;
+  return {
+    name: spec.name,
+    rank: spec.rank,
+    echoes: spec.echoes ?? false,
+    key: spec.key,
+    link: ({ link }) => link,
+    same: spec.same,
+    satisfies: spec.satisfies,
+    ...(spec.shadows ? { shadows: spec.shadows } : {}),
+    async dump({ link }, each, signal) {
+      await links.ready();
+      const index = link === undefined ? undefined : links.byName(link)?.index;
+      if (link !== undefined && index === undefined) return;
+      const take = (message: NetlinkMessage): void => {
+        if (message.type !== spec.types.present) return;
+        const told = spec.read(message);
+        if (told?.counts) each(told.object);
+      };
+      for (const request of spec.dumps(index)) await session.use((port) => port.dump(request, take, { signal }));
+    },
+    put: (wanted, signal) => sendBatch(context, wanted, spec.encodePut, { signal }),
+    remove: (objects, signal) => sendBatch(context, objects, spec.encodeRemove, { signal, removing: true }),
+    watch(sink) {
+      const stops = [
+        followLinks(links, sink),
+        events.listen({
+          message: (message) => {
+            const suspect = spec.suspects?.(message);
+            if (suspect !== undefined) sink.suspect(suspect);
+            if (message.type !== spec.types.present && message.type !== spec.types.gone) return;
+            const told = spec.read(message);
+            if (!told) return;
+            if (message.type === spec.types.present && told.counts) sink.changed(told.object);
+            else sink.deleted(told.object);
+          },
+          lost: () => sink.lost(),
+        }),
+      ];
+      return () => stops.forEach((stop) => stop());
+    },
+  };
+}

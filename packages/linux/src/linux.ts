@@ -1,0 +1,207 @@
+import { addressFamily, FAMILIES, noMetrics, silentLogger, systemClock } from '@overlay/core';
+import type { Clock, Finding, HostState, Logger, Metrics, NetConf } from '@overlay/core';
+import type { Observable } from 'rxjs';
+import { Adjacency } from './adjacency/adjacency.js';
+import { observeHost } from './host/observe-host.js';
+import type { InterfaceOptions } from './host/options.js';
+import { readDefaultRoutes } from './host/read-snapshot.js';
+import { KernelEvents } from './kernel/events.js';
+import { LinkTable } from './kernel/link-table.js';
+import { KernelSession } from './kernel/session.js';
+import { addressKind } from './kinds/address-kind.js';
+import { deviceSettingsKind } from './kinds/device-settings-kind.js';
+import { fdbKind } from './kinds/fdb-kind.js';
+import { linkKind } from './kinds/link-kind.js';
+import { neighbourKind } from './kinds/neighbour-kind.js';
+import { ROUTE_PROTOCOL, routeMetric } from './kinds/objects.js';
+import type { RouteObject } from './kinds/objects.js';
+import { routeKind } from './kinds/route-kind.js';
+import type { NetlinkPort } from './netlink/port.js';
+import { netnsProcFiles } from './proc/netns-files.js';
+import type { Link } from './netlink/rtnetlink/link.js';
+import { openNetlink } from './netlink/socket.js';
+import { commonMarks } from './network/marks.js';
+import type { OwnMark } from './network/design.js';
+import { preflightAll } from './preflight/all.js';
+import type { PreflightWish } from './preflight/all.js';
+import type { TunnelDevice } from './preflight/udp-port.js';
+import { ownProcFiles } from './proc/files.js';
+import type { Kind } from './reconciler/kind.js';
+import { Reconciler } from './reconciler/reconciler.js';
+import { prepareForwarding } from './sysctl/forwarding.js';
+import { Sysctl } from './sysctl/sysctl.js';
+
+/** How the Linux layer is set up. */
+export interface LinuxOptions {
+  /** Path of a network namespace, such as `/run/netns/h1`. The process's own unless told. */
+  readonly netns?: string;
+  /** Tells the objects of several agents in one network namespace apart. `default` unless told. */
+  readonly instance?: string;
+  /** The protocol number on our routes, 5 to 255; 111 unless told. See /etc/iproute2/rt_protos for those in use. */
+  readonly routeProtocol?: number;
+  /** Whether IPv4 routes get a metric of their own each (see {@link routeMetric}); with false all have metric 0. */
+  readonly routeMetrics?: boolean;
+  /** With `off` no setting of the kernel is changed. */
+  readonly sysctls?: 'on' | 'off';
+  /** Milliseconds between two full comparisons with the kernel; 60,000 unless told. */
+  readonly auditMs?: number;
+  /** Kinds of objects beside those of this package. */
+  readonly kinds?: readonly Kind[];
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly metrics?: Metrics;
+  /** Opens the netlink port; the real one unless told. For tests that inject faults. */
+  readonly open?: () => NetlinkPort;
+}
+
+/** What a backend has {@link Linux.preflight} look for. */
+export type LinuxPreflightWish = Omit<PreflightWish, 'files' | 'tunnel'> & {
+  /** The UDP port of a tunnel, its VNI if it has one, and the names of its devices. */
+  readonly tunnel?: { readonly port: number; readonly vni?: number; readonly names: readonly string[] };
+};
+
+/**
+ * One network namespace of Linux for one agent: its kernel's objects, the reconciler that keeps them as wanted, and what
+ * backends need beside. Give it to the backends; close it when they are closed.
+ *
+ * @throws OverlayError `OVERLAY_NATIVE_MISSING`; KernelError `OVERLAY_NETLINK_OPEN`.
+ */
+export function openLinux(options: LinuxOptions = {}): Linux {
+  return new Linux(options);
+}
+
+/** See {@link openLinux}. */
+export class Linux {
+  readonly instance: string;
+  /** The alias on our devices. */
+  readonly alias: string;
+  readonly routeProtocol: number;
+  readonly reconciler: Reconciler;
+  readonly sysctl: Sysctl;
+  readonly links: LinkTable;
+  readonly session: KernelSession;
+  readonly events: KernelEvents;
+  readonly #options: LinuxOptions;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #open: () => NetlinkPort;
+  readonly #ports = new Set<NetlinkPort>();
+
+  constructor(options: LinuxOptions) {
+    const { netns, instance = 'default' } = options;
+    this.#options = options;
+    this.#logger = options.logger ?? silentLogger;
+    this.#clock = options.clock ?? systemClock;
+    this.#open = options.open ?? ((): NetlinkPort => openNetlink(netns === undefined ? {} : { netns }));
+    this.instance = instance;
+    this.alias = `overlay:${instance}`;
+    this.routeProtocol = options.routeProtocol ?? ROUTE_PROTOCOL;
+    this.session = new KernelSession(this.#open);
+    this.events = new KernelEvents(this.session, this.#logger, this.#clock);
+    // First among the listeners, so that the others find the table as it was at the time of each message.
+    this.links = new LinkTable(this.session, this.events);
+    const files = netns === undefined ? ownProcFiles : netnsProcFiles(netns);
+    this.sysctl = new Sysctl({ mode: options.sysctls ?? 'on', files, logger: this.#logger });
+    this.reconciler = new Reconciler({
+      kinds: [...this.#ownKinds(new Sysctl({ mode: 'off', files })), ...(options.kinds ?? [])],
+      logger: this.#logger,
+      clock: this.#clock,
+      metrics: options.metrics ?? noMetrics,
+      ...(options.auditMs === undefined ? {} : { auditMs: options.auditMs }),
+    });
+  }
+
+  /** The host on the underlay, followed as it changes. Cold: see {@link observeHost}. */
+  host$(options: InterfaceOptions): Observable<HostState> {
+    // A port of its own: what follows the host must not end with what writes objects.
+    const port = this.#open();
+    this.#ports.add(port);
+    return observeHost(port, options, { logger: this.#logger, clock: this.#clock });
+  }
+
+  /** A device by name, as it is now. */
+  async link(name: string): Promise<Link | undefined> {
+    await this.links.ready();
+    return this.links.byName(name);
+  }
+
+  /** A route with our marks. */
+  route(wish: Pick<RouteObject, 'destination' | 'link' | 'gateway' | 'onlink'>): RouteObject {
+    return { kind: 'route', metric: this.#metric(wish.destination), protocol: this.routeProtocol, ...wish };
+  }
+
+  /** How objects of this agent are known from a previous run. */
+  marks(netConf: NetConf): readonly OwnMark[] {
+    const { alias, routeProtocol } = this;
+    return commonMarks({ alias, routeProtocol, netConf, routeMetric: (destination) => this.#metric(destination) });
+  }
+
+  /** Tells which hosts are on this link. With `confirmed` they also have to answer. */
+  async adjacency({ confirmed }: { readonly confirmed: boolean }): Promise<Adjacency> {
+    const { session, events, links, routeProtocol } = this;
+    return Adjacency.open({ session, events, links, routeProtocol, clock: this.#clock, confirmed });
+  }
+
+  /** Makes the host forward packets of the network's families. Gives what could not be done. */
+  async prepareForwarding(netConf: NetConf): Promise<readonly Finding[]> {
+    const ipv6 = netConf.ipv6 !== undefined;
+    await this.links.ready();
+    const names = new Map<number, string>();
+    for (const { index, name } of this.links.all()) names.set(index, name);
+    const defaultRoutes = ipv6 ? await readDefaultRoutes(this.session.port) : [];
+    return prepareForwarding(this.sysctl, { ipv4: netConf.ipv4 !== undefined, ipv6, defaultRoutes, names });
+  }
+
+  /** Looks for what will stop traffic. Changes nothing. */
+  async preflight(wish: LinuxPreflightWish): Promise<readonly Finding[]> {
+    const { netns } = this.#options;
+    const { tunnel, ...rest } = wish;
+    return preflightAll({
+      ...rest,
+      ...(tunnel ? { tunnel: { ...tunnel, devices: await this.#tunnels(tunnel.names) } } : {}),
+      ...(netns === undefined ? {} : { files: netnsProcFiles(netns) }),
+    });
+  }
+
+  /** Stops following and writing. Leaves the kernel as it is. */
+  async close(): Promise<void> {
+    await this.reconciler.close();
+    this.links.close();
+    this.events.close();
+    this.session.close();
+    for (const port of this.#ports) port.close();
+  }
+
+  /** The VXLAN devices that there are, and which of them this agent has or will have. */
+  async #tunnels(names: readonly string[]): Promise<TunnelDevice[]> {
+    await this.links.ready();
+    const devices: TunnelDevice[] = [];
+    for (const { name, alias, vxlan } of this.links.all()) {
+      if (!vxlan) continue;
+      devices.push({ name, port: vxlan.port, vni: vxlan.vni, own: alias === this.alias || names.includes(name) });
+    }
+    return devices;
+  }
+
+  #metric(destination: RouteObject['destination']): number {
+    if (this.#options.routeMetrics === false && addressFamily(destination) === FAMILIES[0]) return 0;
+    return routeMetric(addressFamily(destination), destination);
+  }
+
+  #ownKinds(readOnly: Sysctl): Kind[] {
+    const { session, links, events, sysctl } = this;
+    const context = { session, links };
+    const kinds = [
+      linkKind({ session, links, events, clock: this.#clock }),
+      deviceSettingsKind({ links, sysctl, readOnly, logger: this.#logger }),
+      addressKind(context, events),
+      neighbourKind(context, events),
+      fdbKind(context, events),
+      routeKind(context, events, {
+        protocol: this.routeProtocol,
+        metric: (destination) => this.#metric(destination),
+      }),
+    ];
+    return kinds as unknown as Kind[];
+  }
+}

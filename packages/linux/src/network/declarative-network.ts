@@ -1,0 +1,208 @@
+import { abortError, errorText, silentLogger } from '@overlay/core';
+import type {
+  Host,
+  Lease,
+  LeaseUpdate,
+  Logger,
+  Network,
+  NetworkProblem,
+  NetworkState,
+  NetworkStatus,
+  OpenContext,
+} from '@overlay/core';
+import { BehaviorSubject, combineLatest } from 'rxjs';
+import type { Subscription } from 'rxjs';
+import type { Reconciler } from '../reconciler/reconciler.js';
+import type { Scope } from '../reconciler/scope.js';
+import type { NetworkContext, NetworkDesign } from './design.js';
+
+/** The owner of what belongs to this host. Not a lease's key: those are never empty. */
+const SELF = '';
+const MOST_PROBLEMS = 100;
+
+/** A {@link Network} made of a {@link NetworkDesign} and the reconciler. */
+export class DeclarativeNetwork implements Network {
+  readonly state$: BehaviorSubject<NetworkState>;
+  readonly #scope: Scope;
+  readonly #peers = new Map<string, Lease>();
+  /** Why peers are not reached, other than by the kernel's refusal. */
+  readonly #unreached = new Map<string, string>();
+  readonly #stops: (() => void)[] = [];
+  #context: NetworkContext;
+  #mtu: number;
+  #marked = false;
+  #closed = false;
+
+  private constructor(
+    private readonly design: NetworkDesign,
+    reconciler: Reconciler,
+    context: NetworkContext,
+    private readonly logger: Logger,
+  ) {
+    this.#context = context;
+    this.#scope = reconciler.scope(design.name);
+    this.#mtu = this.#planDevice();
+    this.state$ = new BehaviorSubject<NetworkState>({ phase: 'starting', mtu: this.#mtu });
+    this.#stops.push(this.#scope.onChange(() => this.#report()));
+    if (design.watch) this.#stops.push(design.watch.changes((peers) => this.#replan(peers)));
+  }
+
+  /**
+   * Opens the network as soon as the host and the own lease are known.
+   *
+   * @throws OverlayError `OVERLAY_ABORTED`; and whatever the host or lease stream ends with.
+   */
+  static open(
+    design: NetworkDesign,
+    reconciler: Reconciler,
+    { host$, lease$, signal }: OpenContext,
+    logger: Logger = silentLogger,
+  ): Promise<DeclarativeNetwork> {
+    return new Promise((resolve, reject) => {
+      let network: DeclarativeNetwork | undefined;
+      let subscription: Subscription | undefined = undefined;
+      const aborted = (): void => {
+        subscription?.unsubscribe();
+        reject(abortError(`opening the ${design.name} network`, signal));
+      };
+      if (signal.aborted) return aborted();
+      signal.addEventListener('abort', aborted, { once: true });
+      const fail = (error: unknown): void => {
+        signal.removeEventListener('abort', aborted);
+        if (network) logger.error(`${design.name}: cannot follow the host any more: ${errorText(error)}`);
+        else reject(error instanceof Error ? error : new Error(String(error)));
+      };
+      subscription = combineLatest([host$, lease$]).subscribe({
+        next: ([host, lease]) => {
+          try {
+            if (network) return network.#moved({ host, lease });
+            network = new DeclarativeNetwork(design, reconciler, { host, lease }, logger);
+            network.#stops.push(() => subscription?.unsubscribe());
+            signal.removeEventListener('abort', aborted);
+            resolve(network);
+          } catch (error) {
+            fail(error);
+          }
+        },
+        error: fail,
+      });
+    });
+  }
+
+  apply(update: LeaseUpdate): void {
+    if (this.#closed) return;
+    if (update.type === 'delta') {
+      for (const lease of update.set) this.#setPeer(lease);
+      for (const key of update.deleted) this.#deletePeer(key);
+      this.#report();
+      return;
+    }
+    const gone = new Set(this.#peers.keys());
+    for (const lease of update.leases) {
+      this.#setPeer(lease);
+      gone.delete(lease.key);
+    }
+    for (const key of gone) this.#deletePeer(key);
+    // Only now is everything wanted that should be: what else bears our marks is left over from another time.
+    if (!this.#marked) {
+      this.#marked = true;
+      for (const { kind, claim } of this.design.marks(() => this.#context)) this.#scope.claim(kind, claim);
+    }
+    this.#report();
+  }
+
+  settled(options: { readonly signal: AbortSignal }): Promise<void> {
+    return this.#scope.settled(options);
+  }
+
+  status(): NetworkStatus {
+    const { objects, pending, failed } = this.#scope.status();
+    const problems: NetworkProblem[] = [];
+    for (const [peer, message] of this.#unreached) {
+      if (problems.length === MOST_PROBLEMS) break;
+      problems.push({ peer, message });
+    }
+    for (const { owner, message } of this.#scope.problems(MOST_PROBLEMS - problems.length)) {
+      problems.push(owner === SELF ? { message } : { peer: owner, message });
+    }
+    return { peers: this.#peers.size, objects, pending, failed: failed + this.#unreached.size, problems };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const stop of this.#stops) stop();
+    this.design.watch?.close();
+    this.#scope.close();
+    this.state$.complete();
+  }
+
+  /** The host or the own lease is another: everything derived from them is derived again. */
+  #moved(context: NetworkContext): void {
+    if (this.#closed) return;
+    this.#context = context;
+    this.#mtu = this.#planDevice();
+    this.#replan();
+  }
+
+  #planDevice(): number {
+    const { objects, mtu } = this.design.device(this.#context);
+    this.#scope.set(SELF, objects);
+    return mtu;
+  }
+
+  #replan(peers?: Iterable<string>): void {
+    for (const key of peers ?? this.#peers.keys()) {
+      const lease = this.#peers.get(key);
+      if (lease) this.#planPeer(lease);
+    }
+    this.#report();
+  }
+
+  #setPeer(lease: Lease): void {
+    this.#peers.set(lease.key, lease);
+    if (this.design.watched) this.design.watch?.follow(lease.key, this.design.watched(lease));
+    this.#planPeer(lease);
+  }
+
+  #planPeer(lease: Lease): void {
+    const { objects, problem } = this.design.peer(lease, this.#context);
+    this.#scope.set(lease.key, objects);
+    const before = this.#unreached.get(lease.key);
+    if (problem === before) return;
+    if (problem === undefined) {
+      this.#unreached.delete(lease.key);
+      this.logger.info(`${this.design.name}: peer ${lease.key} is reached again`);
+    } else {
+      this.#unreached.set(lease.key, problem);
+      this.logger.warn(`${this.design.name}: peer ${lease.key}: ${problem}`);
+    }
+  }
+
+  #deletePeer(key: string): void {
+    if (!this.#peers.delete(key)) return;
+    this.design.watch?.follow(key, []);
+    this.#unreached.delete(key);
+    this.#scope.delete(key);
+  }
+
+  #report(): void {
+    if (this.#closed) return;
+    const state = this.#state();
+    const last = this.state$.value;
+    if (state.phase === last.phase && state.mtu === last.mtu && state.problem === last.problem) return;
+    this.state$.next(state);
+  }
+
+  #state(): NetworkState {
+    const mtu = this.#mtu;
+    if (this.#scope.applied(SELF)) return { phase: 'ready', mtu };
+    const problem = this.#scope.problems(MOST_PROBLEMS).find(({ owner }) => owner === SELF)?.message;
+    return problem === undefined ? { phase: 'starting', mtu } : { phase: 'failed', mtu, problem };
+  }
+}
+
+/** Whether two hosts are the same as far as a network's objects go. */
+export function sameHost(a: Host, b: Host): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

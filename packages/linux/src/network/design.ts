@@ -1,0 +1,63 @@
+import type { Address, Host, Lease, PerFamily } from '@overlay/core';
+import type { Claim } from '../reconciler/kind-worker.js';
+import type { KernelObject } from '../reconciler/kind.js';
+
+/** What the objects of a network are derived from, beside the peers' leases. */
+export interface NetworkContext {
+  readonly host: Host;
+  /** This host's own lease. */
+  readonly lease: Lease;
+}
+
+/** What a network wants on this host whatever the peers: its devices, their addresses and settings. */
+export interface DevicePlan {
+  readonly objects: readonly KernelObject[];
+  /** Bytes of the largest packet that a pod may send. */
+  readonly mtu: number;
+}
+
+/** What a network wants for one peer. */
+export interface PeerPlan {
+  readonly objects: readonly KernelObject[];
+  /** Why the peer, or one of its families, is not reached; in one line. */
+  readonly problem?: string;
+}
+
+/** Objects of one kind that are ours when they are found in the kernel and nobody wants them. */
+export interface OwnMark {
+  readonly kind: string;
+  readonly claim: Claim;
+}
+
+/** What a peer's way depends on and may change by itself: whether an address is on this link. */
+export interface PeerWatch {
+  /** Says which peers have to be planned again; every one if it says nothing. */
+  changes(listener: (peers?: Iterable<string>) => void): () => void;
+  /** The addresses whose way has to be known for this peer. None: it is not watched any more. */
+  follow(peer: string, addresses: readonly Address[]): void;
+  close(): void;
+}
+
+/**
+ * A network as data: functions from what is known to what is wanted. All that is imperative about a network (order,
+ * retry, healing, restart) is done for it by {@link DeclarativeNetwork}.
+ */
+export interface NetworkDesign {
+  /** Names the network among those of one agent. */
+  readonly name: string;
+  device(context: NetworkContext): DevicePlan;
+  peer(lease: Lease, context: NetworkContext): PeerPlan;
+  /** How objects of ours are known from a previous run. Asked again when the context changes. */
+  marks(context: () => NetworkContext): readonly OwnMark[];
+  readonly watch?: PeerWatch;
+  /** The addresses of a peer to follow with {@link watch}. */
+  watched?(lease: Lease): readonly Address[];
+}
+
+/** The members of a per-family value that are there. */
+export function presentFamilies(value: PerFamily<unknown>): ('ipv4' | 'ipv6')[] {
+  const families: ('ipv4' | 'ipv6')[] = [];
+  if (value.ipv4 !== undefined) families.push('ipv4');
+  if (value.ipv6 !== undefined) families.push('ipv6');
+  return families;
+}

@@ -1,0 +1,44 @@
+import { FAMILIES } from '@overlay/core';
+import type { Address, Lease, NetConf } from '@overlay/core';
+import type { Adjacency } from '../adjacency/adjacency.js';
+import type { LinuxObject, RouteObject } from '../kinds/objects.js';
+import type { NetworkContext, PeerPlan } from './design.js';
+
+/** What direct routes are made with. */
+export interface DirectRoutesInit {
+  readonly netConf: NetConf;
+  readonly adjacency: Adjacency;
+  readonly route: (route: Pick<RouteObject, 'destination' | 'link' | 'gateway' | 'onlink'>) => RouteObject;
+}
+
+/** Reaches a peer by a route straight to it, in each family that both have, as long as it is on this link. */
+export function directRoutes(init: DirectRoutesInit, lease: Lease, { host, lease: own }: NetworkContext): PeerPlan {
+  const objects: LinuxObject[] = [];
+  const problems: string[] = [];
+  for (const family of FAMILIES) {
+    const destination = lease.subnets[family];
+    if (!init.netConf[family] || !destination || !own.subnets[family] || !host[family]) continue;
+    const gateway = lease.attributes[family]?.publicIP;
+    if (gateway === undefined) {
+      problems.push(`it publishes no ${family} address`);
+      continue;
+    }
+    const verdict = init.adjacency.verdict(gateway, host);
+    if (verdict?.direct) {
+      objects.push(init.route({ destination, link: host.interface.name, gateway, onlink: false }));
+    } else if (verdict?.reason !== undefined) {
+      problems.push(verdict.reason);
+    }
+  }
+  return { objects, ...(problems.length > 0 ? { problem: problems.join('; ') } : {}) };
+}
+
+/** The addresses to which a peer's direct routes lead. */
+export function directAddresses(lease: Lease): readonly Address[] {
+  const addresses: Address[] = [];
+  for (const family of FAMILIES) {
+    const address = lease.attributes[family]?.publicIP;
+    if (address !== undefined) addresses.push(address);
+  }
+  return addresses;
+}

@@ -1,0 +1,50 @@
+import { addressFamily, prefixContains } from '@overlay/core';
+import type { NetConf, Prefix } from '@overlay/core';
+import { routeKey } from '../kinds/keys.js';
+import { PROTOCOL_BOOT } from '../kinds/objects.js';
+import type { LinkObject, RouteObject } from '../kinds/objects.js';
+import type { OwnMark } from './design.js';
+
+/** How one agent's objects are told from everybody else's. */
+export interface MarkOptions {
+  /** The alias on our devices. */
+  readonly alias: string;
+  /** The protocol number on our routes. */
+  readonly routeProtocol: number;
+  /** The metric that our route to a prefix has. */
+  readonly routeMetric: (destination: Prefix) => number;
+  readonly netConf: NetConf;
+}
+
+/** Whether a prefix lies inside the networks of the configuration. */
+export function insideNetworks(netConf: NetConf, prefix: Prefix): boolean {
+  const conf = netConf[addressFamily(prefix)];
+  return conf !== undefined && prefixContains(conf.network, prefix);
+}
+
+/**
+ * The marks that any network of ours leaves, whichever backend it had: devices by their alias, routes by their protocol
+ * number inside the configured networks, and flanneld's routes that ours now stand for.
+ */
+export function commonMarks(options: MarkOptions): readonly OwnMark[] {
+  return [
+    { kind: 'link', claim: (actual) => (actual as LinkObject).alias === options.alias },
+    {
+      kind: 'route',
+      claim: (actual, wanted) => {
+        const route = actual as RouteObject;
+        if (!insideNetworks(options.netConf, route.destination)) return false;
+        if (route.protocol === options.routeProtocol) return true;
+        const ours = wanted(routeKey(route.destination, options.routeMetric(route.destination)));
+        return ours !== undefined && isFlannelTwin(route, ours as RouteObject);
+      },
+    },
+  ];
+}
+
+/** Whether a route is exactly what flanneld makes for the peer that `ours` is for: metric 0, protocol boot, same way. */
+function isFlannelTwin(route: RouteObject, ours: RouteObject): boolean {
+  return (
+    route.protocol === PROTOCOL_BOOT && route.metric === 0 && route.link === ours.link && route.gateway === ours.gateway
+  );
+}

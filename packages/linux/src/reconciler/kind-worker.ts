@@ -1,0 +1,356 @@
+import { errorCode, errorText } from '@overlay/core';
+import type { Clock, Logger } from '@overlay/core';
+import { DesiredTable } from './desired-table.js';
+import type { Removal } from './desired-table.js';
+import { Echoes } from './echoes.js';
+import { Status } from './entry.js';
+import type { Entry } from './entry.js';
+import type { Kind, KindSink, KernelObject } from './kind.js';
+import type { Patience } from './patience.js';
+import type { ScopeState } from './scope-state.js';
+
+/** Objects handed to a kind in one call: large enough to fill sends, small enough to let others have a turn. */
+const BATCH = 2048;
+/** Beyond this many suspect devices one full dump is cheaper than one for each. */
+const MANY_LINKS = 8;
+const REMOVAL_RETRY_MS = 200;
+const LONGEST_REMOVAL_RETRY_MS = 30_000;
+/** How often in a minute an object that bears our marks, and that nobody wants, is removed at once. */
+const FREE_STRAYS = 8;
+
+/**
+ * Whether a scope holds an object to be its own that is found in the kernel and that nobody wants. `wanted` gives what is
+ * wanted under another key of the same kind.
+ */
+export type Claim = (actual: KernelObject, wanted: (key: string) => KernelObject | undefined) => boolean;
+
+/** What one worker shares with the others. */
+export interface WorkerContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly patience: Patience;
+  /** Asks for another round. */
+  wake(): void;
+  /** Counts messages that change the kernel. */
+  wrote(kind: string, count: number): void;
+}
+
+/** Brings one kind of object to what is wanted: reads, compares, writes the difference, listens. */
+export class KindWorker {
+  readonly table: DesiredTable;
+  /** Found objects that keep wanted ones from working, by their own key. */
+  readonly shadows = new Map<string, { readonly key: string; readonly message: string }>();
+  readonly #claims = new Map<ScopeState, Claim[]>();
+  readonly #suspects = new Set<string>();
+  readonly #strays = new Map<string, { count: number; since: number }>();
+  readonly #echoes: Echoes | undefined;
+  #readAll = true;
+  #dumps = 0;
+  #failing = false;
+  #unwatch: (() => void) | undefined;
+
+  constructor(
+    readonly kind: Kind,
+    private readonly context: WorkerContext,
+  ) {
+    this.table = new DesiredTable(kind);
+    this.#echoes = kind.echoes ? new Echoes(kind) : undefined;
+  }
+
+  /** Wants an object. Whether it must be written is found out by the next read, if one is due, else it is written. */
+  want(object: KernelObject, scope: ScopeState, owner: string): string {
+    this.#watch();
+    const key = this.kind.key(object);
+    const before = this.#echoes ? this.table.entries.get(key)?.object : undefined;
+    const entry = this.table.want(object, scope, owner, this.#readAll ? Status.Unknown : Status.Dirty);
+    if (before && entry && entry.object !== before) this.#echoes?.superseded(key, before, this.context.clock.now());
+    return key;
+  }
+
+  unwant(key: string, scope: ScopeState, owner: string): void {
+    const entry = this.table.entries.get(key);
+    this.table.unwant(key, scope, owner);
+    if (entry && !this.table.entries.has(key)) this.context.patience.forget(entry);
+  }
+
+  /** Drops all that a scope wants and leaves the kernel as it is. */
+  abandon(scope: ScopeState): void {
+    this.#claims.delete(scope);
+    for (const entry of [...this.table.entries.values()]) {
+      if (entry.scope !== scope) continue;
+      this.table.forget(entry);
+      this.context.patience.forget(entry);
+    }
+    this.table.forgetContenders(scope);
+    for (const [key, removal] of this.table.removals) if (removal.scope === scope) this.table.removed(key);
+  }
+
+  /** Takes what a claim recognises for ours, from the next read on, which is due at once. */
+  claim(scope: ScopeState, claim: Claim): void {
+    this.#watch();
+    this.#claims.set(scope, [...(this.#claims.get(scope) ?? []), claim]);
+    this.readAll();
+  }
+
+  /** Reads everything in the next round. */
+  readAll(): void {
+    this.#readAll = true;
+    this.context.wake();
+  }
+
+  get needed(): boolean {
+    return this.table.entries.size > 0 || this.#claims.size > 0;
+  }
+
+  /** Finds out what is there, as far as that is in doubt. */
+  async read(signal: AbortSignal): Promise<void> {
+    if (!this.needed || (!this.#readAll && this.#suspects.size === 0)) return;
+    const all = this.#readAll || this.#suspects.size > MANY_LINKS;
+    const links = [...this.#suspects];
+    this.#suspects.clear();
+    try {
+      if (all) await this.#readPart(undefined, signal);
+      else for (const link of links) await this.#readPart(link, signal);
+      if (all) this.#readAll = false;
+    } catch (error) {
+      for (const link of links) this.#suspects.add(link);
+      throw error;
+    }
+  }
+
+  /** Writes what differs. */
+  async write(signal: AbortSignal): Promise<void> {
+    while (this.table.dirty.size > 0) {
+      const batch: Entry[] = [];
+      for (const entry of this.table.dirty) {
+        batch.push(entry);
+        if (batch.length === BATCH) break;
+      }
+      for (const entry of batch) this.table.mark(entry, Status.Writing);
+      const objects = batch.map((entry) => entry.object);
+      let outcomes;
+      try {
+        outcomes = await this.kind.put(objects, signal);
+      } catch (error) {
+        for (const entry of batch) if (entry.status === Status.Writing) this.table.mark(entry, Status.Dirty);
+        throw error;
+      }
+      this.context.wrote(this.kind.name, batch.length);
+      batch.forEach((entry, i) => this.#written(entry, outcomes[i]));
+    }
+    if (this.#failing && !this.#anyFailed()) {
+      this.#failing = false;
+      this.context.logger.info(`${this.kind.name}: every object is in the kernel again`);
+    }
+  }
+
+  /** Removes what nobody wants any more. */
+  async sweep(signal: AbortSignal): Promise<void> {
+    const now = this.context.clock.now();
+    const due: [string, Removal][] = [];
+    for (const item of this.table.removals) if ((item[1].retryAt ?? 0) <= now) due.push(item);
+    for (let start = 0; start < due.length; start += BATCH) {
+      const batch = due
+        .slice(start, start + BATCH)
+        .filter(([key, removal]) => this.table.removals.get(key) === removal);
+      if (batch.length === 0) continue;
+      const outcomes = await this.kind.remove(
+        batch.map(([, removal]) => removal.object),
+        signal,
+      );
+      this.context.wrote(this.kind.name, batch.length);
+      batch.forEach(([key, removal], i) => {
+        if (this.table.removals.get(key) !== removal) return;
+        const error = outcomes[i];
+        if (!error || errorCode(error) === 'OVERLAY_LINK_MISSING') {
+          this.#echoes?.superseded(key, removal.object, this.context.clock.now());
+          this.#echoes?.superseded(key, undefined, this.context.clock.now());
+          this.table.removed(key);
+          return;
+        }
+        const attempts = removal.attempts ?? 0;
+        const wait = Math.min(REMOVAL_RETRY_MS * 2 ** attempts, LONGEST_REMOVAL_RETRY_MS);
+        this.table.removalRefused(removal, this.context.clock.now() + wait);
+        if (attempts === 0) this.context.logger.warn(`${this.kind.name}: cannot remove ${key}: ${errorText(error)}`);
+      });
+    }
+  }
+
+  /** When a refused removal is due. */
+  nextRemoval(): number | undefined {
+    let next: number | undefined;
+    for (const { retryAt } of this.table.removals.values()) {
+      if (retryAt !== undefined && (next === undefined || retryAt < next)) next = retryAt;
+    }
+    return next;
+  }
+
+  /** Takes up again an entry whose patience is over. */
+  retry(entry: Entry): void {
+    if (this.table.entries.get(entry.key) === entry) this.table.mark(entry, Status.Dirty);
+  }
+
+  close(): void {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+  }
+
+  #watch(): void {
+    this.#unwatch ??= this.kind.watch?.(this.#sink) ?? ((): void => undefined);
+  }
+
+  readonly #sink: KindSink<KernelObject> = {
+    changed: (actual) => this.#heard(actual, true),
+    deleted: (actual) => this.#heard(actual, false),
+    suspect: (link) => {
+      if ((this.table.onLink.get(link) ?? 0) === 0) return;
+      this.#suspects.add(link);
+      this.context.wake();
+    },
+    linkGone: (link) => {
+      this.#eachOnLink(link, (entry) => {
+        this.context.patience.applied(entry);
+        this.table.mark(entry, Status.Waiting);
+      });
+      for (const [key, removal] of this.table.removals) {
+        if (this.kind.link?.(removal.object) === link) this.table.removed(key);
+      }
+      this.context.wake();
+    },
+    linkAppeared: (link) => {
+      this.#eachOnLink(link, (entry) => {
+        if (entry.status !== Status.Unknown) this.table.mark(entry, Status.Dirty);
+      });
+      this.context.wake();
+    },
+    lost: () => this.readAll(),
+  };
+
+  #eachOnLink(link: string, action: (entry: Entry) => void): void {
+    if ((this.table.onLink.get(link) ?? 0) === 0) return;
+    for (const entry of this.table.entries.values()) if (this.kind.link?.(entry.object) === link) action(entry);
+  }
+
+  async #readPart(link: string | undefined, signal: AbortSignal): Promise<void> {
+    const dump = (this.#dumps += 1);
+    if (link === undefined) this.shadows.clear();
+    const filter = { wanted: () => this.#wantedObjects(), ...(link === undefined ? {} : { link }) };
+    await this.kind.dump(filter, (actual) => this.#found(actual, dump), signal);
+    const missing = (entry: Entry): void => {
+      if (entry.seen === dump) return;
+      this.#differs(entry);
+      // A device may have come or come up without a word; then what waits for it, or was refused, has its turn.
+      const stuck = link === undefined ? Status.Waiting : Status.Failed;
+      if (entry.status === stuck) this.table.mark(entry, Status.Dirty);
+    };
+    if (link === undefined) for (const entry of this.table.entries.values()) missing(entry);
+    else this.#eachOnLink(link, missing);
+  }
+
+  readonly #wantedAt = (key: string): KernelObject | undefined => this.table.entries.get(key)?.object;
+
+  *#wantedObjects(): Iterable<KernelObject> {
+    for (const entry of this.table.entries.values()) yield entry.object;
+  }
+
+  /** An object seen by a dump. */
+  #found(actual: KernelObject, dump: number): void {
+    const key = this.kind.key(actual);
+    const entry = this.table.entries.get(key);
+    if (entry) {
+      entry.seen = dump;
+      if (!this.kind.satisfies(actual, entry.object)) this.#differs(entry);
+      // A dirty one stays dirty: what the dump saw may be older than the report that made it dirty.
+      else if (entry.status !== Status.Dirty && entry.status !== Status.Writing) this.#asWanted(entry);
+      return;
+    }
+    this.#unwanted(key, actual);
+  }
+
+  /** An object that the kernel reported. */
+  #heard(actual: KernelObject, exists: boolean): void {
+    const key = this.kind.key(actual);
+    const entry = this.table.entries.get(key);
+    if (!entry) {
+      if (exists) this.#unwanted(key, actual);
+      else this.shadows.delete(key);
+      return;
+    }
+    if (exists && this.kind.satisfies(actual, entry.object)) {
+      if (entry.status === Status.Failed || entry.status === Status.Held) this.#asWanted(entry);
+      return;
+    }
+    if (this.#echoes?.mayBe(key, exists ? actual : undefined, this.context.clock.now())) return;
+    if (entry.status === Status.Unknown || entry.status === Status.Writing) this.table.mark(entry, Status.Dirty);
+    else this.#differs(entry);
+    this.context.wake();
+  }
+
+  #asWanted(entry: Entry): void {
+    this.context.patience.applied(entry);
+    this.table.mark(entry, Status.Applied);
+  }
+
+  /** What is in the kernel is not what is wanted. */
+  #differs(entry: Entry): void {
+    if (entry.status === Status.Unknown) this.table.mark(entry, Status.Dirty);
+    if (entry.status !== Status.Applied) return;
+    const { patience, clock, logger } = this.context;
+    const now = clock.now();
+    const hold = patience.undone(entry, now);
+    this.table.mark(entry, hold === 0 ? Status.Dirty : Status.Held);
+    if (hold === 0 || !patience.maySay(now)) return;
+    logger.warn(`${this.kind.name} ${entry.key}: somebody keeps undoing it; it is restored at growing distances`, {
+      times: patience.undoneCount(entry),
+    });
+  }
+
+  /** An object that nobody wants: to be removed if it is ours, and remembered if it is in the way. */
+  #unwanted(key: string, actual: KernelObject): void {
+    for (const [scope, claims] of this.#claims) {
+      if (!claims.some((claim) => claim(actual, this.#wantedAt))) continue;
+      if (!this.#mayRemoveStray(key)) return;
+      this.table.remove(key, { object: actual, scope });
+      this.context.wake();
+      return;
+    }
+    const shadow = this.kind.shadows?.(actual);
+    if (shadow && this.table.entries.has(shadow.key)) this.shadows.set(key, shadow);
+  }
+
+  #mayRemoveStray(key: string): boolean {
+    const now = this.context.clock.now();
+    const stray = this.#strays.get(key);
+    if (!stray || now - stray.since > 60_000) {
+      if (this.#strays.size > 10_000) this.#strays.clear();
+      this.#strays.set(key, { count: 1, since: now });
+      return true;
+    }
+    stray.count += 1;
+    return stray.count <= FREE_STRAYS;
+  }
+
+  #written(entry: Entry, error: Error | undefined): void {
+    if (entry.status !== Status.Writing || this.table.entries.get(entry.key) !== entry) return;
+    const { patience, clock, logger } = this.context;
+    if (!error) {
+      this.#asWanted(entry);
+      return;
+    }
+    if (errorCode(error) === 'OVERLAY_LINK_MISSING') {
+      this.table.mark(entry, Status.Waiting);
+      return;
+    }
+    patience.refused(entry, error, clock.now());
+    this.table.mark(entry, Status.Failed);
+    if (this.#failing) return;
+    this.#failing = true;
+    logger.warn(`${this.kind.name} ${entry.key}: ${errorText(error)}; it is tried again until it succeeds`);
+  }
+
+  #anyFailed(): boolean {
+    for (const [entry] of this.context.patience.failures())
+      if (this.table.entries.get(entry.key) === entry) return true;
+    return false;
+  }
+}

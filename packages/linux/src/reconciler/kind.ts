@@ -1,0 +1,74 @@
+import type { OverlayError } from '@overlay/core';
+
+/** Something wanted in, or found in, the kernel. `kind` names the {@link Kind} that knows what to do with it. */
+export interface KernelObject {
+  readonly kind: string;
+}
+
+/** What became of one object of a batch: nothing to report, or why the kernel would not. */
+export type Outcome = OverlayError | undefined;
+
+/** How a kind tells what it hears of the kernel. Everything reported is the kernel's state, not a request. */
+export interface KindSink<D> {
+  /** The object is there, as given. */
+  changed(actual: D): void;
+  /** The object is gone; only what makes up its key need be right. */
+  deleted(actual: D): void;
+  /** Something on this device changed in a way that no notification tells in full: read it again. */
+  suspect(link: string): void;
+  /** The device is gone, and what lived on it. */
+  linkGone(link: string): void;
+  /** The device is there, new: nothing lives on it yet. */
+  linkAppeared(link: string): void;
+  /** Notifications were lost: everything has to be read again. */
+  lost(): void;
+}
+
+/** Which part of a kind's objects to read. */
+export interface DumpFilter {
+  /** Only those on this device. */
+  readonly link?: string;
+  /** What is wanted at present, for kinds whose objects cannot be listed. */
+  readonly wanted: () => Iterable<KernelObject>;
+}
+
+/**
+ * One sort of kernel object: how to read, compare, write and watch it. The reconciler does the rest. A package may bring
+ * kinds of its own (BPF maps, nft sets, WireGuard peers).
+ *
+ * Wanted and found objects have one type `D`; a found one states every attribute, a wanted one those that matter.
+ */
+export interface Kind<D extends KernelObject = KernelObject> {
+  /** The value of {@link KernelObject.kind}. */
+  readonly name: string;
+  /** Kinds are written in ascending order of rank, and removed in descending order. */
+  readonly rank: number;
+  /** The kernel's own key of an object: two objects with one key cannot exist at once. */
+  key(object: D): string;
+  /** The device that the object lives on, if it dies with one. */
+  link?(object: D): string | undefined;
+  /** Whether the wanted object asks for the very same as another wanted one. */
+  same(a: D, b: D): boolean;
+  /** Whether what was found satisfies what is wanted, so that nothing need be written. */
+  satisfies(actual: D, wanted: D): boolean;
+  /** A wanted object that the found one keeps from working although their keys differ: its key, and a remedy. */
+  shadows?(actual: D): { readonly key: string; readonly message: string } | undefined;
+  /**
+   * Reads all objects that exist, or, where they cannot be listed (sysctls), those of the wanted keys.
+   */
+  dump(filter: DumpFilter, each: (actual: D) => void, signal: AbortSignal): Promise<void>;
+  /**
+   * Creates or changes objects; one outcome each, in order. An error with the code `OVERLAY_LINK_MISSING` means that the
+   * object waits for its device and is tried again when that appears.
+   */
+  put(wanted: readonly D[], signal: AbortSignal): Promise<readonly Outcome[]>;
+  /** Removes objects. One that is not there any more counts as removed. */
+  remove(objects: readonly D[], signal: AbortSignal): Promise<readonly Outcome[]>;
+  /** Begins to report changes; the function given back ends it. */
+  watch?(sink: KindSink<D>): () => void;
+  /**
+   * True if the kernel also reports our own writes, unmarked. Then a report that equals something written in the last
+   * second is taken for an echo.
+   */
+  readonly echoes?: boolean;
+}

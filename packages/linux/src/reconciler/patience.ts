@@ -1,0 +1,115 @@
+import type { Entry } from './entry.js';
+
+const MINUTE = 60_000;
+/** How often an object is restored at once before its undoing counts as a quarrel. */
+const FREE_RESTORES = 8;
+const FIRST_HOLD_MS = 250;
+const LONGEST_HOLD_MS = 10_000;
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 30_000;
+
+interface Quarrel {
+  count: number;
+  last: number;
+}
+
+/** An object that the kernel refused. */
+export interface Failure {
+  readonly attempts: number;
+  readonly error: Error;
+}
+
+/**
+ * How long to wait before doing again what was refused or undone. An object that is refused is tried again for ever,
+ * ever less often; one that somebody keeps undoing is restored at once a few times and then at growing distances, so
+ * that two programs that disagree never fight in a loop.
+ */
+export class Patience {
+  readonly #quarrels = new Map<Entry, Quarrel>();
+  readonly #failures = new Map<Entry, Failure>();
+  /** When held or failed entries are due. */
+  readonly #due = new Map<Entry, number>();
+  #lastSaid = -MINUTE;
+
+  constructor(private readonly random: () => number = Math.random) {}
+
+  /** An applied object was undone. Gives the milliseconds to wait before it is restored; 0 means at once. */
+  undone(entry: Entry, now: number): number {
+    const quarrel = this.#quarrels.get(entry);
+    if (!quarrel || now - quarrel.last > MINUTE) {
+      this.#quarrels.set(entry, { count: 1, last: now });
+      return 0;
+    }
+    quarrel.count += 1;
+    quarrel.last = now;
+    if (quarrel.count <= FREE_RESTORES) return 0;
+    const hold = this.#jitter(Math.min(FIRST_HOLD_MS * 2 ** (quarrel.count - FREE_RESTORES - 1), LONGEST_HOLD_MS));
+    this.#due.set(entry, now + hold);
+    return hold;
+  }
+
+  /** Whether to say in the log that something keeps being undone: at most once a minute, however many there are. */
+  maySay(now: number): boolean {
+    if (now - this.#lastSaid < MINUTE) return false;
+    this.#lastSaid = now;
+    return true;
+  }
+
+  /** The kernel refused an object. Gives the number of refusals in a row. */
+  refused(entry: Entry, error: Error, now: number): number {
+    const attempts = (this.#failures.get(entry)?.attempts ?? 0) + 1;
+    this.#failures.set(entry, { attempts, error });
+    this.#due.set(entry, now + this.#jitter(Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), LONGEST_RETRY_MS)));
+    return attempts;
+  }
+
+  /** An object is as wanted: its failures are forgotten. Gives true if there were any. */
+  applied(entry: Entry): boolean {
+    this.#due.delete(entry);
+    return this.#failures.delete(entry);
+  }
+
+  /** An entry is not wanted any more. */
+  forget(entry: Entry): void {
+    this.#quarrels.delete(entry);
+    this.#failures.delete(entry);
+    this.#due.delete(entry);
+  }
+
+  failure(entry: Entry): Failure | undefined {
+    return this.#failures.get(entry);
+  }
+
+  failures(): Iterable<[Entry, Failure]> {
+    return this.#failures;
+  }
+
+  /** How often an entry was undone lately. */
+  undoneCount(entry: Entry): number {
+    return this.#quarrels.get(entry)?.count ?? 0;
+  }
+
+  /** Takes out the entries that are due. */
+  takeDue(now: number): Entry[] {
+    const due: Entry[] = [];
+    for (const [entry, at] of this.#due) if (at <= now) due.push(entry);
+    for (const entry of due) this.#due.delete(entry);
+    return due;
+  }
+
+  /** When the next entry is due. */
+  nextDue(): number | undefined {
+    let next: number | undefined;
+    for (const at of this.#due.values()) if (next === undefined || at < next) next = at;
+    return next;
+  }
+
+  /** Forgets quarrels that ended more than a minute ago. */
+  prune(now: number): void {
+    for (const [entry, quarrel] of this.#quarrels) if (now - quarrel.last > MINUTE) this.#quarrels.delete(entry);
+  }
+
+  #jitter(ms: number): number {
+    return ms * (0.8 + 0.4 * this.random());
+  }
+}

@@ -1,0 +1,253 @@
+import { abortError, errorText, noMetrics, OverlayError, silentLogger, systemClock } from '@overlay/core';
+import type { Clock, Logger, Metrics } from '@overlay/core';
+import type { Entry } from './entry.js';
+import type { Kind } from './kind.js';
+import { KindWorker } from './kind-worker.js';
+import type { WorkerContext } from './kind-worker.js';
+import { Patience } from './patience.js';
+import { scopeProblems } from './problems.js';
+import { ScopeHandle } from './scope-handle.js';
+import type { Scope, ScopeProblem } from './scope.js';
+import { closedError, ScopeState } from './scope-state.js';
+
+const DEFAULT_AUDIT_MS = 60_000;
+const FIRST_TROUBLE_MS = 20;
+const LONGEST_TROUBLE_MS = 5000;
+
+/** What a reconciler is made from. */
+export interface ReconcilerOptions {
+  readonly kinds: readonly Kind[];
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly metrics?: Metrics;
+  /** Milliseconds between two full comparisons, jittered by a fifth; 0 turns them off. 60,000 unless told. */
+  readonly auditMs?: number;
+}
+
+interface Waiter {
+  readonly scope: ScopeState;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Holds what is wanted of the kernel, finds out what is there, and writes the difference, for ever. One for an agent.
+ *
+ * Callers only say what they want. One round at a time reads what is in doubt, writes what differs in ascending order of
+ * rank (links before addresses before neighbours before routes) and removes in descending order. Reports from the kernel
+ * mark entries and ask for a round; they do no I/O.
+ */
+export class Reconciler {
+  /** Messages sent so far that change the kernel, by kind. A restart that finds everything in place adds none. */
+  readonly writes = new Map<string, number>();
+  readonly #workers: readonly KindWorker[];
+  readonly #byKind = new Map<string, KindWorker>();
+  readonly #patience = new Patience();
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #abort = new AbortController();
+  readonly #scopes = new Map<string, ScopeHandle>();
+  readonly #waiters = new Set<Waiter>();
+  readonly #auditMs: number;
+  #cancelTimer: (() => void) | undefined;
+  #cancelAudit: (() => void) | undefined;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #trouble = 0;
+  #blockedUntil = 0;
+
+  constructor(options: ReconcilerOptions) {
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? silentLogger;
+    this.#auditMs = options.auditMs ?? DEFAULT_AUDIT_MS;
+    const metrics = options.metrics ?? noMetrics;
+    const context: WorkerContext = {
+      clock: this.#clock,
+      logger: this.#logger,
+      patience: this.#patience,
+      wake: () => this.#wake(),
+      wrote: (kind, count) => {
+        this.writes.set(kind, (this.writes.get(kind) ?? 0) + count);
+        metrics.count('kernel_writes_total', count, { kind });
+      },
+    };
+    this.#workers = [...options.kinds].sort((a, b) => a.rank - b.rank).map((kind) => new KindWorker(kind, context));
+    for (const worker of this.#workers) this.#byKind.set(worker.kind.name, worker);
+  }
+
+  /**
+   * A place to want objects in, for one network. Its name decides who wins when two scopes want one object.
+   *
+   * @throws OverlayError `OVERLAY_SCOPE_TAKEN` when a scope of that name is open, `OVERLAY_CLOSED`.
+   */
+  scope(name: string): Scope {
+    if (this.#abort.signal.aborted) throw closedError();
+    if (this.#scopes.has(name)) {
+      throw new OverlayError('OVERLAY_SCOPE_TAKEN', `reconciler: a scope named ${name} is open already`);
+    }
+    const handle = new ScopeHandle(new ScopeState(name), this);
+    this.#scopes.set(name, handle);
+    return handle;
+  }
+
+  /** Compares everything with the kernel in the next round, as after a loss of notifications. */
+  audit(): void {
+    for (const worker of this.#workers) worker.readAll();
+  }
+
+  /** Stops. Leaves the kernel as it is. Resolves when the round under way has ended. */
+  async close(): Promise<void> {
+    this.#abort.abort();
+    this.#cancelTimer?.();
+    this.#cancelAudit?.();
+    for (const worker of this.#workers) worker.close();
+    for (const waiter of this.#waiters) waiter.reject(closedError());
+    this.#waiters.clear();
+    await this.#running;
+  }
+
+  /** @internal */
+  worker(kind: string): KindWorker {
+    const worker = this.#byKind.get(kind);
+    if (!worker) throw new OverlayError('OVERLAY_KIND_UNKNOWN', `reconciler: no kind named ${kind} was given to it`);
+    return worker;
+  }
+
+  /** @internal */
+  wake(): void {
+    this.#wake();
+  }
+
+  /** @internal */
+  forget(state: ScopeState): void {
+    for (const worker of this.#workers) worker.abandon(state);
+    this.#scopes.delete(state.name);
+    for (const waiter of this.#waiters) {
+      if (waiter.scope !== state) continue;
+      this.#waiters.delete(waiter);
+      waiter.reject(closedError());
+    }
+  }
+
+  /** @internal */
+  settled(state: ScopeState, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#abort.signal.aborted || state.closed) return reject(closedError());
+      const end = (): void => {
+        this.#waiters.delete(waiter);
+        signal.removeEventListener('abort', aborted);
+      };
+      const aborted = (): void => {
+        end();
+        reject(abortError('waiting for the kernel to take what is wanted', signal));
+      };
+      const waiter: Waiter = {
+        scope: state,
+        resolve: () => {
+          end();
+          resolve();
+        },
+        reject: (error) => {
+          end();
+          reject(error);
+        },
+      };
+      if (signal.aborted) return aborted();
+      signal.addEventListener('abort', aborted, { once: true });
+      this.#waiters.add(waiter);
+      this.#wake();
+    });
+  }
+
+  /** @internal */
+  problems(state: ScopeState, limit: number): readonly ScopeProblem[] {
+    return scopeProblems(state, this.#workers, this.#patience, limit);
+  }
+
+  #wake(): void {
+    if (this.#abort.signal.aborted) return;
+    if (this.#running) {
+      this.#again = true;
+      return;
+    }
+    // Whatever is wanted in this turn of the event loop goes into one round.
+    this.#running = new Promise<void>((resolve) => setImmediate(resolve))
+      .then(() => this.#rounds())
+      .finally(() => {
+        this.#running = undefined;
+        if (this.#again) this.#wake();
+      });
+  }
+
+  async #rounds(): Promise<void> {
+    do {
+      this.#again = false;
+      if (this.#abort.signal.aborted) return;
+      const now = this.#clock.now();
+      if (now < this.#blockedUntil) break;
+      for (const entry of this.#patience.takeDue(now)) this.#workerOf(entry)?.retry(entry);
+      try {
+        await this.#round(this.#abort.signal);
+        if (this.#trouble > 0) this.#logger.info('the kernel answers again');
+        this.#trouble = 0;
+      } catch (error) {
+        if (this.#abort.signal.aborted) return;
+        this.#inTrouble(error);
+        break;
+      }
+      this.#report();
+    } while (this.#again);
+    this.#schedule();
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    for (const worker of this.#workers) await worker.read(signal);
+    for (const worker of this.#workers) await worker.write(signal);
+    for (let i = this.#workers.length - 1; i >= 0; i -= 1) await this.#workers[i]?.sweep(signal);
+  }
+
+  #workerOf(entry: Entry): KindWorker | undefined {
+    return this.#byKind.get(entry.object.kind);
+  }
+
+  #inTrouble(error: unknown): void {
+    this.#trouble += 1;
+    const wait = Math.min(FIRST_TROUBLE_MS * 2 ** (this.#trouble - 1), LONGEST_TROUBLE_MS);
+    this.#blockedUntil = this.#clock.now() + wait;
+    if (this.#trouble === 3) this.#logger.warn(`talking to the kernel fails, and is tried again: ${errorText(error)}`);
+    for (const worker of this.#workers) if (worker.needed) worker.readAll();
+    this.#again = false;
+  }
+
+  #report(): void {
+    for (const waiter of [...this.#waiters]) {
+      if (waiter.scope.pending === 0 && waiter.scope.removing === 0) waiter.resolve();
+    }
+    for (const scope of this.#scopes.values()) scope.report();
+  }
+
+  /** Sets the timers for what is due later. */
+  #schedule(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#abort.signal.aborted) return;
+    const now = this.#clock.now();
+    let next = this.#patience.nextDue();
+    for (const worker of this.#workers) next = earliest(next, worker.nextRemoval());
+    if (now < this.#blockedUntil) next = earliest(next, this.#blockedUntil);
+    if (next !== undefined) this.#cancelTimer = this.#clock.after(Math.max(1, next - now), () => this.#wake());
+    if (!this.#cancelAudit && this.#auditMs > 0 && this.#workers.some((worker) => worker.needed)) {
+      const delay = this.#auditMs * (0.9 + 0.2 * Math.random());
+      this.#cancelAudit = this.#clock.after(delay, () => {
+        this.#cancelAudit = undefined;
+        this.#patience.prune(this.#clock.now());
+        this.audit();
+      });
+    }
+  }
+}
+
+function earliest(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined) return b;
+  return b === undefined ? a : Math.min(a, b);
+}
