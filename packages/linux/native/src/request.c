@@ -20,7 +20,7 @@
 #define SEND_MESSAGES 400             /* larger sends gain nothing measurable and hold RTNL longer */
 #define SEND_BYTES (64 * 1024)        /* well under the default SO_SNDBUF */
 #define QUEUE_BYTES_PER_MESSAGE 2048  /* upper bound of what the kernel charges for an error or a notification */
-#define LEAST_SEND_MESSAGES 16
+#define LEAST_SEND_MESSAGES 1
 #define MAX_MONITORS 8
 #define PACE_NANOSECONDS 500000
 #define REPLY_PATIENCE_MS 1000        /* rtnetlink answers before sendmsg returns; this is for what we do not know */

@@ -14,7 +14,10 @@ export interface MonitorOptions {
   readonly groups: readonly number[];
   /** Bytes for messages not yet read; default 8 MiB. The kernel doubles it. */
   readonly receiveBuffer?: number;
-  /** Each change that somebody else made. What the port itself caused is left out, except for VXLAN FDB entries. */
+  /**
+   * Each change that somebody else made. Addresses, routes and neighbours that the port itself changed are left out; of
+   * links and VXLAN FDB entries the kernel does not always say who changed them, so those are heard.
+   */
   readonly onMessage: (message: NetlinkMessage) => void;
   /**
    * Messages were lost; everything they could have told has to be read again. Older ones still waiting were thrown away,
