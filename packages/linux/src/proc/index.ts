@@ -1,0 +1,3 @@
+export type { ProcFiles } from './files.js';
+export { ownProcFiles } from './files.js';
+export { netnsProcFiles } from './netns-files.js';
