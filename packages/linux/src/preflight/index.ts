@@ -1,0 +1,12 @@
+export type { PreflightContext } from './context.js';
+export type { RunTool, ToolResult } from './run-tool.js';
+export { netnsRunTool, runTool } from './run-tool.js';
+export type { TunnelDevice } from './udp-port.js';
+export type { PreflightWish } from './all.js';
+export { preflightAll } from './all.js';
+export { checkForwardPolicy } from './forward-policy.js';
+export { checkIpv6 } from './ipv6.js';
+export { checkLinkKind } from './link-kind.js';
+export { checkPrivileges } from './privileges.js';
+export { checkReversePath } from './reverse-path.js';
+export { checkUdpPort } from './udp-port.js';
