@@ -23,7 +23,7 @@ import { fileURLToPath } from 'node:url';
 export function summarise(run, reason, report, root) {
   const summary = { run, reason, passed: 0, failed: [], skipped: [] };
   for (const file of report.testResults) {
-    const where = file.name.replace(`${root}/`, '').replace('/test-dist/', '/test/');
+    const where = file.name.replace(`${root}/`, '').replace(/\/test-dist\/(.*)\.js$/, '/test/$1.ts');
     let failedInside = false;
     for (const test of file.assertionResults) {
       const name = `${where}: ${test.fullName}`;
