@@ -4,11 +4,13 @@ import { AddressFamily, MessageType } from '../netlink/protocol.js';
 import type { KernelEvents } from './events.js';
 import type { KernelSession } from './session.js';
 
-/** What became of a device. */
-export type LinkChange =
-  | { readonly type: 'appeared'; readonly link: Link }
-  | { readonly type: 'gone'; readonly link: Link }
-  | { readonly type: 'changed'; readonly link: Link; readonly before: Link };
+/**
+ * What became of a device. `fresh` tells that it was read from the kernel just now; what a notification tells may be
+ * older than a change of our own that has been read back since.
+ */
+export type LinkChange = { readonly link: Link; readonly fresh: boolean } & (
+  { readonly type: 'appeared' } | { readonly type: 'gone' } | { readonly type: 'changed'; readonly before: Link }
+);
 
 /**
  * The devices of a network namespace by name and index, kept up to date. Objects are wanted by device name, for an index
@@ -31,8 +33,8 @@ export class LinkTable {
         // A bridge tells of its ports in a family of its own; a port that leaves its bridge is not gone.
         if (linkMessageFamily(message) !== AddressFamily.unspecified) return;
         const link = decodeLink(message);
-        if (message.type === MessageType.newLink) this.#put(link);
-        else this.#delete(link.index);
+        if (message.type === MessageType.newLink) this.#put(link, false);
+        else this.#delete(link.index, false);
       },
       lost: () => {
         this.#loaded = undefined;
@@ -66,12 +68,12 @@ export class LinkTable {
     try {
       const message = await this.session.use((port) => port.query(getLink(name), signal ? { signal } : {}));
       const link = decodeLink(message);
-      this.#put(link);
+      this.#put(link, true);
       return link;
     } catch (error) {
       if ((error as { errnoName?: unknown }).errnoName !== 'ENODEV') throw error;
       const known = this.#byName.get(name);
-      if (known) this.#delete(known.index);
+      if (known) this.#delete(known.index, true);
       return undefined;
     }
   }
@@ -95,28 +97,28 @@ export class LinkTable {
       }),
     );
     const indices = new Set(found.map((link) => link.index));
-    for (const index of [...this.#byIndex.keys()]) if (!indices.has(index)) this.#delete(index);
-    for (const link of found) this.#put(link);
+    for (const index of [...this.#byIndex.keys()]) if (!indices.has(index)) this.#delete(index, true);
+    for (const link of found) this.#put(link, true);
   }
 
-  #put(link: Link): void {
+  #put(link: Link, fresh: boolean): void {
     const before = this.#byIndex.get(link.index);
     // A name moves on when its device is renamed, or was deleted and re-created without a word reaching us.
     const namesake = this.#byName.get(link.name);
-    if (namesake && namesake.index !== link.index) this.#delete(namesake.index);
-    if (before && before.name !== link.name) this.#delete(link.index);
+    if (namesake && namesake.index !== link.index) this.#delete(namesake.index, fresh);
+    if (before && before.name !== link.name) this.#delete(link.index, fresh);
     const known = this.#byIndex.get(link.index);
     this.#byIndex.set(link.index, link);
     this.#byName.set(link.name, link);
-    this.#tell(known ? { type: 'changed', link, before: known } : { type: 'appeared', link });
+    this.#tell(known ? { type: 'changed', link, before: known, fresh } : { type: 'appeared', link, fresh });
   }
 
-  #delete(index: number): void {
+  #delete(index: number, fresh: boolean): void {
     const link = this.#byIndex.get(index);
     if (!link) return;
     this.#byIndex.delete(index);
     if (this.#byName.get(link.name) === link) this.#byName.delete(link.name);
-    this.#tell({ type: 'gone', link });
+    this.#tell({ type: 'gone', link, fresh });
   }
 
   #tell(change: LinkChange): void {

@@ -1,11 +1,13 @@
 import { errorCode, OverlayError } from '@overlay/core';
-import type { NetlinkPort } from '../netlink/port.js';
+import type { NetlinkPort, RequestOptions, SendFailures } from '../netlink/port.js';
 
 /**
  * The netlink port of one network namespace, opened when it is first needed and again after it broke. Everything that
  * talks to the kernel asks here for the port each time and keeps none.
  */
 export class KernelSession {
+  /** Messages sent so far that change the kernel. A restart that finds everything in place adds none. */
+  writes = 0;
   #port: NetlinkPort | undefined;
   readonly #onDrop = new Set<() => void>();
   #closed = false;
@@ -32,6 +34,12 @@ export class KernelSession {
       }
       throw error;
     }
+  }
+
+  /** Has messages carried out that change the kernel. */
+  send(messages: readonly Uint8Array[], options: RequestOptions): Promise<SendFailures> {
+    this.writes += messages.length;
+    return this.use((port) => port.send(messages, options));
   }
 
   /** Calls when a port was given up, and its monitors with it. */

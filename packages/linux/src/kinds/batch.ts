@@ -36,7 +36,7 @@ export async function sendBatch<D extends { readonly link: string }>(
     positions.push(position);
   });
   if (messages.length === 0) return outcomes;
-  const failures = await session.use((port) => port.send(messages, { signal: options.signal }));
+  const failures = await session.send(messages, { signal: options.signal });
   for (const [at, error] of failures) {
     const position = positions[at];
     if (position === undefined || (options.removing && GONE.has(error.errnoName))) continue;

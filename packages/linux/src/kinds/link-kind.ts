@@ -35,8 +35,9 @@ export function linkKind(context: LinkKindContext): Kind<LinkObject> {
     link: ({ vxlan }) => vxlan?.lower,
     same: (a, b) => JSON.stringify(a) === JSON.stringify(b),
     satisfies: (actual, wanted) => compareLinks(actual, wanted).verdict === 'equal',
-    async dump(_filter, each) {
+    async dump({ wanted }, each) {
       await links.ready();
+      for (const object of wanted()) if (object.kind === 'link') maker.know((object as LinkObject).name);
       for (const link of links.all()) each(toObject(link));
     },
     async put(wanted, signal) {
@@ -57,10 +58,12 @@ export function linkKind(context: LinkKindContext): Kind<LinkObject> {
           if (change.type === 'gone') {
             sink.deleted(toObject(link));
             sink.linkGone(link.name);
-          } else {
-            sink.changed(toObject(link));
-            if (change.type === 'appeared') sink.linkAppeared(link.name);
+            return;
           }
+          // Judged by a notification, our own change in several steps would look like somebody else's.
+          if (change.fresh) sink.changed(toObject(link));
+          else maker.look(link.name);
+          if (change.type === 'appeared') sink.linkAppeared(link.name);
         }),
         events.listen({ message: () => undefined, lost: () => sink.lost() }),
       ];
@@ -98,14 +101,40 @@ export function linkObject(link: Link, links: LinkTable): LinkObject {
 
 class LinkMaker {
   readonly #created = new Map<string, number[]>();
+  /** Devices that were wanted at some time; all others are looked at by notifications alone. */
+  readonly #known = new Set<string>();
+  readonly #looking = new Map<string, 'once' | 'again'>();
 
   constructor(private readonly context: LinkKindContext) {}
 
+  know(name: string): void {
+    this.#known.add(name);
+  }
+
+  /** Reads a device of ours as it is now, which the link table then tells. */
+  look(name: string): void {
+    if (!this.#known.has(name)) return;
+    if (this.#looking.has(name)) {
+      this.#looking.set(name, 'again');
+      return;
+    }
+    this.#looking.set(name, 'once');
+    const done = (): void => {
+      const again = this.#looking.get(name) === 'again';
+      this.#looking.delete(name);
+      if (again) this.look(name);
+    };
+    // If it cannot be read now, the next comparison of everything does.
+    this.context.links.refresh(name).then(done, () => this.#looking.delete(name));
+  }
+
   async put(wanted: LinkObject, signal: AbortSignal): Promise<Outcome> {
     const { links } = this.context;
+    this.#known.add(wanted.name);
     const lower = wanted.vxlan && links.byName(wanted.vxlan.lower);
     if (wanted.vxlan && !lower) return linkMissing(wanted.vxlan.lower);
-    const found = links.byName(wanted.name) ?? (await links.refresh(wanted.name, signal));
+    // What notifications told may be older than a change of our own.
+    const found = await links.refresh(wanted.name, signal);
     if (!found) return this.#create(wanted, lower?.index, signal);
     const difference = compareLinks(linkObject(found, links), wanted);
     if (difference.verdict === 'equal') return undefined;
@@ -199,7 +228,7 @@ class LinkMaker {
   }
 
   async #send(messages: readonly Uint8Array[], signal: AbortSignal) {
-    const failures = await this.context.session.use((port) => port.send(messages, { signal }));
+    const failures = await this.context.session.send(messages, { signal });
     for (const error of failures.values()) return error;
     return undefined;
   }

@@ -31,7 +31,7 @@ export interface WorkerContext {
   readonly patience: Patience;
   /** Asks for another round. */
   wake(): void;
-  /** Counts messages that change the kernel. */
+  /** Counts objects written or removed. */
   wrote(kind: string, count: number): void;
 }
 

@@ -38,7 +38,7 @@ interface Waiter {
  * mark entries and ask for a round; they do no I/O.
  */
 export class Reconciler {
-  /** Messages sent so far that change the kernel, by kind. A restart that finds everything in place adds none. */
+  /** Objects handed to their kinds so far to be written or removed, by kind. */
   readonly writes = new Map<string, number>();
   readonly #workers: readonly KindWorker[];
   readonly #byKind = new Map<string, KindWorker>();
