@@ -33,6 +33,7 @@ struct monitor {
   atomic_int references;
   atomic_int queued; /* events posted and not yet delivered */
   atomic_bool stop;
+  pthread_mutex_t lock; /* of the descriptors, which others may look at while we close them */
   int fd;
   int wake; /* eventfd: stop was set, or there is room for an event again */
   uint32_t buffer_bytes;
@@ -48,11 +49,21 @@ static const napi_type_tag monitor_tag = {0x6f7665726c61796dull, 0x9d1c2b7a3e5f4
 
 void monitor_retain(struct monitor *monitor) { atomic_fetch_add(&monitor->references, 1); }
 
+/* Gives back what is worth much, without waiting for the handle to be collected. The thread must have ended. */
+static void monitor_dispose(struct monitor *monitor) {
+  pthread_mutex_lock(&monitor->lock);
+  if (monitor->fd >= 0) close(monitor->fd);
+  if (monitor->wake >= 0) close(monitor->wake);
+  monitor->fd = monitor->wake = -1;
+  pthread_mutex_unlock(&monitor->lock);
+  free(monitor->slots);
+  monitor->slots = NULL;
+}
+
 void monitor_release(struct monitor *monitor) {
   if (atomic_fetch_sub(&monitor->references, 1) != 1) return;
-  close(monitor->fd);
-  close(monitor->wake);
-  free(monitor->slots);
+  monitor_dispose(monitor);
+  pthread_mutex_destroy(&monitor->lock);
   free(monitor);
 }
 
@@ -62,13 +73,17 @@ bool monitor_is_crowded(struct monitor *monitor) {
   uint32_t info[SK_MEMINFO_VARS];
   socklen_t length = sizeof info;
   if (atomic_load(&monitor->stop)) return false;
-  if (getsockopt(monitor->fd, SOL_SOCKET, SO_MEMINFO, info, &length) != 0) return false;
-  return info[SK_MEMINFO_RMEM_ALLOC] > info[SK_MEMINFO_RCVBUF] / 2;
+  pthread_mutex_lock(&monitor->lock);
+  bool known = monitor->fd >= 0 && getsockopt(monitor->fd, SOL_SOCKET, SO_MEMINFO, info, &length) == 0;
+  pthread_mutex_unlock(&monitor->lock);
+  return known && info[SK_MEMINFO_RMEM_ALLOC] > info[SK_MEMINFO_RCVBUF] / 2;
 }
 
 static void wake_up(struct monitor *monitor) {
   uint64_t one = 1;
-  ssize_t written = write(monitor->wake, &one, sizeof one);
+  pthread_mutex_lock(&monitor->lock);
+  ssize_t written = monitor->wake >= 0 ? write(monitor->wake, &one, sizeof one) : 0;
+  pthread_mutex_unlock(&monitor->lock);
   (void)written; /* fails only when the counter is full, and then it is readable anyway */
 }
 
@@ -227,6 +242,8 @@ static void on_function_gone(napi_env env, void *data, void *hint) {
     pthread_join(monitor->thread, NULL);
     napi_remove_env_cleanup_hook(env, on_teardown, monitor);
   }
+  monitor->closing = true;
+  monitor_dispose(monitor);
   monitor_release(monitor);
 }
 
@@ -321,6 +338,7 @@ napi_value open_monitor(napi_env env, napi_callback_info info) {
   monitor->wake = wake;
   monitor->slots = slots;
   monitor->buffer_bytes = socket.buffer_bytes;
+  pthread_mutex_init(&monitor->lock, NULL);
   atomic_init(&monitor->references, 1); /* the thread-safe function's */
   if (napi_create_string_utf8(env, "overlay:monitor", NAPI_AUTO_LENGTH, &name) != napi_ok ||
       napi_create_threadsafe_function(env, arguments[1], NULL, name, 0, 1, monitor, on_function_gone, monitor,

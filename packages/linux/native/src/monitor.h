@@ -19,7 +19,7 @@ napi_value close_monitor(napi_env env, napi_callback_info info);
 /* The monitor behind a handle made by open_monitor, or NULL with a pending exception. */
 struct monitor *monitor_of(napi_env env, napi_value handle);
 
-/* References keep the socket's descriptor from being closed, and its number from being used again. */
+/* References keep the structure alive; the socket is closed with its thread all the same. */
 void monitor_retain(struct monitor *monitor);
 void monitor_release(struct monitor *monitor);
 

@@ -58,18 +58,27 @@ struct request {
 
 static const napi_type_tag request_tag = {0x6f7665726c61796eull, 0x41c7a05be2d3968full};
 
-static void request_release(struct request *request) {
-  if (--request->references > 0) return;
+/* Gives back what is worth much, without waiting for the handle to be collected. The thread must have ended. */
+static void request_dispose(struct request *request) {
   while (request->head != NULL) {
     struct job *job = request->head;
     request->head = job->next;
     job_free(job);
   }
+  request->tail = request->outstanding = NULL;
   for (uint32_t i = 0; i < request->monitor_count; i++) monitor_release(request->monitors[i]);
+  request->monitor_count = 0;
   if (request->fd >= 0) close(request->fd);
+  request->fd = -1;
+  free(request->scratch);
+  request->scratch = NULL;
+}
+
+static void request_release(struct request *request) {
+  if (--request->references > 0) return;
+  request_dispose(request);
   pthread_mutex_destroy(&request->lock);
   pthread_cond_destroy(&request->changed);
-  free(request->scratch);
   free(request);
 }
 
@@ -482,7 +491,8 @@ static void on_function_gone(napi_env env, void *data, void *hint) {
     pthread_join(request->thread, NULL);
     napi_remove_env_cleanup_hook(env, on_teardown, request);
   }
-  request->joined = true;
+  request->closing = request->joined = true;
+  request_dispose(request);
   request_release(request);
 }
 

@@ -155,7 +155,7 @@ describe('our own changes', () => {
     let overflows = 0;
     listen({
       groups: [Group.neighbour],
-      receiveBuffer: 512 * 1024,
+      receiveBuffer: 32 * 1024, // less than the notifications of one send of 400
       onMessage: () => heard++,
       onOverflow: () => overflows++,
     });
