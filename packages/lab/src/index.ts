@@ -1,0 +1,23 @@
+export type { LabOptions, Underlay } from './plan/options.js';
+export type { HostPlan, SegmentPlan, Topology } from './plan/topology.js';
+export type { PodNetwork } from './plan/pods.js';
+export type { RunOptions, RunResult } from './system/run.js';
+
+export type { Lab } from './lab.js';
+export { createLab } from './lab.js';
+export type { LabState } from './lifetime/lab-state.js';
+export type { RemovedLabs } from './lifetime/remove-lab.js';
+export { removeDeadLabs, removeLabs } from './lifetime/remove-lab.js';
+
+export type { NetworkNode, SpawnOptions } from './host/network-node.js';
+export type { AgentOptions, LabHost, LabPod } from './host/lab-host.js';
+export type { AgentExit, AgentProcess } from './agent/agent-process.js';
+export type { HealthAnswer } from './agent/health.js';
+export type { ReadyHost } from './agent/ready.js';
+
+export type { PingOptions, PingResult } from './measure/ping.js';
+export { ping } from './measure/ping.js';
+export type { PairKind, PairResult, PingPair } from './measure/ping-matrix.js';
+export { cameBack } from './measure/ping-matrix.js';
+export type { Throughput, ThroughputOptions } from './measure/throughput.js';
+export type { Capture } from './measure/capture.js';
