@@ -21,3 +21,7 @@ export type { PairKind, PairResult, PingPair } from './measure/ping-matrix.js';
 export { cameBack } from './measure/ping-matrix.js';
 export type { Throughput, ThroughputOptions } from './measure/throughput.js';
 export type { Capture } from './measure/capture.js';
+
+export type { LabIo } from './command/lab-io.js';
+export { labCommand } from './command/lab-command.js';
+export type { HostReport, LabReport, PingReport, PodReport, ThroughputReport } from './command/report.js';
