@@ -51,8 +51,9 @@ export class LeaseDirectory {
 
   /** Identifies the directory itself: another one of the same name has another text. */
   identity(): string {
-    const { dev, ino } = statSync(this.path, { bigint: true });
-    return `${dev}:${ino}`;
+    // Inode numbers are used again at once, often for the very next directory that is made.
+    const { dev, ino, birthtimeNs } = statSync(this.path, { bigint: true });
+    return `${dev}:${ino}:${birthtimeNs}`;
   }
 
   /**

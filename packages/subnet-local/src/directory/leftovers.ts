@@ -5,7 +5,7 @@ import { finishRemoval } from './remove.js';
 import { isTemporaryName, parseClaimName, parseGoneName } from './work-names.js';
 
 /** Milliseconds after which a claim or a removal counts as abandoned. Both take a few milliseconds. */
-export const ABANDONED_MS = 10_000;
+const ABANDONED_MS = 5_000;
 /** Milliseconds after which a temporary file counts as abandoned: a busy disk can let fsync take long. */
 const TEMPORARY_MS = 60_000;
 

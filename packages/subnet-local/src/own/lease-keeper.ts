@@ -160,25 +160,31 @@ export class LeaseKeeper implements OwnLease {
   /** Makes the file right. What stands against it, if anything does. */
   async #mend(): Promise<string | undefined> {
     const { directory, clock } = this.#options;
-    for (const ticket = ticketDispenser(); ;) {
+    const ticket = ticketDispenser();
+    for (;;) {
       const reading = directory.read(this.#record.name, this.#record);
       if (reading.kind === 'trouble') throw reading.error;
+      let undone: string | undefined;
       if (reading.kind === 'lease' && this.#isOwn(reading.record)) {
-        const changedByOthers = !this.#differs(this.#record) && this.#differs(reading.record);
+        const changed = !this.#differs(this.#record) && this.#differs(reading.record);
         this.#setRecord(reading.record);
         if (!this.#differs(reading.record) && !this.#isDue(reading.record)) return undefined;
-        if (changedByOthers) await this.#beforeRevival('keeps being changed by somebody else');
+        if (changed) undone = 'keeps being changed by somebody else';
       } else if (reading.kind === 'lease' && !isExpired(reading.record, clock.now())) {
         return this.#heldBy([{ key: reading.record.key, name: reading.record.name }]);
-      } else if (!this.#follow()) {
-        await this.#beforeRevival('keeps being removed or spoilt');
-        directory.create();
-      } else {
+      } else if (reading.kind === 'junk' && !reading.replaceable) {
+        return this.#heldBy([{ name: this.#record.name }]);
+      } else if (this.#follow()) {
         continue;
+      } else {
+        undone = 'keeps being removed or spoilt';
+        directory.create();
       }
+      if (undone !== undefined) await this.#bePatient(undone);
       const put = await this.#put(ticket);
       if (put.kind === 'taken') return this.#heldBy(put.by);
       if (put.kind === 'written') {
+        if (undone !== undefined) this.#revivedAt = clock.now();
         this.#setRecord(put.record);
         // Another publication may have come while this one was being written.
         if (this.#differs(put.record)) this.#again = true;
@@ -212,22 +218,22 @@ export class LeaseKeeper implements OwnLease {
   }
 
   /** Whoever keeps undoing the lease is met with patience: the first time at once, then ever more slowly. */
-  async #beforeRevival(problem: string): Promise<void> {
+  async #bePatient(problem: string): Promise<void> {
     const { clock } = this.#options;
     const calm = clock.now() - this.#revivedAt > LONGEST_RETRY_MS;
     this.#revivalMs = calm ? 0 : Math.min(Math.max(this.#revivalMs * 2, FIRST_RETRY_MS), LONGEST_RETRY_MS);
-    if (this.#revivalMs > 0) {
-      this.#setTrouble(
-        `the lease of ${subnetsText(this.#record.subnets)} ${problem}; writing it again, ever more slowly`,
-      );
-      await wait(clock, this.#revivalMs, 'keeping a lease', this.#closing.signal);
-    }
-    this.#revivedAt = clock.now();
+    if (this.#revivalMs === 0) return;
+    this.#setTrouble(
+      `the lease of ${subnetsText(this.#record.subnets)} ${problem}; writing it again, ever more slowly`,
+    );
+    await wait(clock, this.#revivalMs, 'keeping a lease', this.#closing.signal);
   }
 
   #heldBy(holders: readonly Holder[]): string {
     const { directory } = this.#options;
-    const who = holders.map(({ key, name }) => `${key === undefined ? '' : `host ${key}, `}${directory.file(name)}`);
+    const who = holders.map(
+      ({ key, name }) => `${key === undefined ? 'no lease' : `host ${key}`}, ${directory.file(name)}`,
+    );
     return (
       `our ${subnetsText(this.#record.subnets)} is held by another (${who.join('; ')}): traffic goes on as before; ` +
       'remove that file, or restart this agent to take another subnet'

@@ -23,7 +23,7 @@ export interface LeaseViewOptions {
 }
 
 /** A file that vanished is believed to be gone after this time: its host may be writing it again. */
-const VANISHED_MS = 100;
+const VANISHED_MS = 250;
 /** Files that are read in one go, so that nothing else of the process waits longer than some milliseconds. */
 const SLICE = 200;
 const LONGEST_TIMER_MS = 24 * 3_600_000;
