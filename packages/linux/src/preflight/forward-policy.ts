@@ -49,15 +49,7 @@ async function iptablesNftFindings(
   } catch (error) {
     if (context.signal.aborted) throw error;
   }
-  return [
-    {
-      level: 'warning',
-      check: CHECK,
-      message: `cannot tell whether the firewall drops forwarded ${name(family)} packets: ${problem}`,
-      remedy:
-        'install nftables (apt-get install nftables), or make sure that packets of the pod network may be forwarded',
-    },
-  ];
+  return [unknownFinding(family, problem)];
 }
 
 async function legacyFindings(context: PreflightContext, family: Family): Promise<readonly Finding[]> {
@@ -65,8 +57,14 @@ async function legacyFindings(context: PreflightContext, family: Family): Promis
   const tables = await filesOf(context).read(`/proc/thread-self/net/${prefix}_tables_names`);
   if (tables?.split('\n').includes('filter') !== true) return [];
   const program = `${prefix}tables-legacy`;
-  const result = await toolsOf(context)(program, ['-S', 'FORWARD'], context);
-  return result !== undefined && dropsByDefault(result.stdout) ? [policyFinding(program, family)] : [];
+  try {
+    const result = await toolsOf(context)(program, ['-S', 'FORWARD'], context);
+    if (result?.exitCode === 0) return dropsByDefault(result.stdout) ? [policyFinding(program, family)] : [];
+    return [unknownFinding(family, result === undefined ? `${program} is not installed` : firstLine(result.stderr))];
+  } catch (error) {
+    if (context.signal.aborted) throw error;
+    return [unknownFinding(family, errorText(error))];
+  }
 }
 
 function dropsByDefault(rules: string): boolean {
@@ -79,6 +77,15 @@ function policyFinding(program: string, family: Family): Finding {
     check: CHECK,
     message: `the policy of FORWARD (${program}) is DROP: ${name(family)} packets of pods pass only if a rule accepts them`,
     remedy: `accept the pod network, with: ${program} -I FORWARD -s NETWORK -j ACCEPT and -d NETWORK, or set: ${program} -P FORWARD ACCEPT`,
+  };
+}
+
+function unknownFinding(family: Family, problem: string): Finding {
+  return {
+    level: 'warning',
+    check: CHECK,
+    message: `cannot tell whether the firewall drops forwarded ${name(family)} packets: ${problem}`,
+    remedy: 'install nftables and iptables, or make sure that packets of the pod network may be forwarded',
   };
 }
 

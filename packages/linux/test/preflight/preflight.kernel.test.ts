@@ -88,6 +88,27 @@ describe('checkForwardPolicy', () => {
   });
 });
 
+describe('checkForwardPolicy when the tools fail', () => {
+  const legacyTables = only('nat\nfilter\n');
+
+  test('says so, once for each family, and keeps the others', async () => {
+    const run: PreflightContext['run'] = (program) =>
+      program === 'nft'
+        ? Promise.resolve({ exitCode: 0, stdout: '{"nftables":[]}', stderr: '' })
+        : Promise.reject(new Error(`${program} hangs`));
+    const findings = await checkForwardPolicy({ ...context, files: legacyTables, run }, BOTH);
+    expect(findings.map(({ message }) => message)).toEqual([
+      'cannot tell whether the firewall drops forwarded IPv4 packets: iptables-legacy hangs',
+      'cannot tell whether the firewall drops forwarded IPv6 packets: ip6tables-legacy hangs',
+    ]);
+  });
+
+  test('is ended by the signal', async () => {
+    const signal = AbortSignal.abort();
+    await expect(checkForwardPolicy({ ...context, signal }, BOTH)).rejects.toMatchObject({ code: 'OVERLAY_ABORTED' });
+  });
+});
+
 describe('checkReversePath', () => {
   test.each([
     { all: 0, own: 0, found: 0 },
