@@ -68,6 +68,7 @@ class Vxlan implements Backend {
     return this.linux.preflight({
       netConf: this.init.netConf,
       signal,
+      kind: TYPE,
       tunnel: {
         port: this.#options.port,
         vni: this.#options.vni,

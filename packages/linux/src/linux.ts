@@ -24,6 +24,7 @@ import { commonMarks } from './network/marks.js';
 import type { OwnMark } from './network/design.js';
 import { preflightAll } from './preflight/all.js';
 import type { PreflightWish } from './preflight/all.js';
+import { netnsRunTool } from './preflight/run-tool.js';
 import type { TunnelDevice } from './preflight/udp-port.js';
 import { ownProcFiles } from './proc/files.js';
 import type { Kind } from './reconciler/kind.js';
@@ -55,7 +56,9 @@ export interface LinuxOptions {
 }
 
 /** What a backend has {@link Linux.preflight} look for. */
-export type LinuxPreflightWish = Omit<PreflightWish, 'files' | 'tunnel'> & {
+export type LinuxPreflightWish = Omit<PreflightWish, 'files' | 'tunnel' | 'run' | 'device'> & {
+  /** The kernel's name for the sort of device that is to be made: `vxlan`. */
+  readonly kind?: string;
   /** The UDP port of a tunnel, its VNI if it has one, and the names of its devices. */
   readonly tunnel?: { readonly port: number; readonly vni?: number; readonly names: readonly string[] };
 };
@@ -155,11 +158,12 @@ export class Linux {
   /** Looks for what will stop traffic. Changes nothing. */
   async preflight(wish: LinuxPreflightWish): Promise<readonly Finding[]> {
     const { netns } = this.#options;
-    const { tunnel, ...rest } = wish;
+    const { tunnel, kind, ...rest } = wish;
     return preflightAll({
       ...rest,
       ...(tunnel ? { tunnel: { ...tunnel, devices: await this.#tunnels(tunnel.names) } } : {}),
-      ...(netns === undefined ? {} : { files: netnsProcFiles(netns) }),
+      ...(kind === undefined ? {} : { device: { kind, netlink: this.session.port } }),
+      ...(netns === undefined ? {} : { files: netnsProcFiles(netns), run: netnsRunTool(netns) }),
     });
   }
 
