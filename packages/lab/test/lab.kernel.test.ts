@@ -1,12 +1,14 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Lab, LabOptions } from '@overlay/lab';
 import { cameBack, createLab, removeLabs } from '@overlay/lab';
+import { poll } from '../dist/system/poll.js';
 import { describeKernel } from './support/kernel.js';
 import { leftovers, NOTHING } from './support/leftovers.js';
+import { openRunDirectory } from './support/run-directory.js';
 import { setStaticRoutes, staticPodNetwork } from './support/static-routes.js';
 
 let runDirectory: string;
@@ -30,8 +32,8 @@ async function withPods(options: LabOptions): Promise<Lab> {
   return opened;
 }
 
-beforeAll(() => {
-  runDirectory = mkdtempSync(path.join(tmpdir(), 'overlay-lab-test-'));
+beforeAll(async () => {
+  runDirectory = await openRunDirectory('lab');
 });
 
 afterEach(async () => {
@@ -104,29 +106,29 @@ describeKernel('createLab', () => {
   });
 
   test('closing ends what runs in it, SIGTERM first, and can be repeated', async () => {
-    const { hosts, close } = { ...(await open({ hosts: 1 })), close: async () => await lab!.close() };
-    const log = path.join(tmpdir(), `overlay-lab-test-${process.pid}.log`);
+    const opened = await open({ hosts: 1 });
+    const folder = mkdtempSync(path.join(tmpdir(), 'overlay-lab-logs-'));
+    const start = (name: string, trap: string): { log: () => string; exited: Promise<unknown> } => {
+      const logFile = path.join(folder, name);
+      const script = `trap '${trap}' TERM; echo up; while :; do sleep 0.05; done`;
+      const child = opened.hosts[0].spawn(['sh', '-c', script], { logFile });
+      return {
+        log: () => readFileSync(logFile, 'utf8'),
+        exited: new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal))),
+      };
+    };
     try {
-      const child = lab!.hosts[0].spawn(
-        ['sh', '-c', 'trap "echo ended; exit 0" TERM; echo up; while :; do sleep 0.05; done'],
-        {
-          logFile: log,
-        },
-      );
-      const exited = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
-      const stubborn = lab!.hosts[0].spawn(['sh', '-c', 'trap "" TERM; while :; do sleep 0.05; done']);
-      const killed = new Promise((resolve) => stubborn.once('exit', (_, signal) => resolve(signal)));
-      const deadline = Date.now() + 5000;
-      while (!(existsSync(log) && readFileSync(log, 'utf8').includes('up')) && Date.now() < deadline) {
-        await hosts[0].exec(['true']);
-      }
-      await Promise.all([close(), close()]);
-      await close();
-      expect(await exited).toBe(0);
-      expect(await killed).toBe('SIGKILL');
-      expect(readFileSync(log, 'utf8')).toMatch(/^up\n(Terminated\n)?ended\n$/);
+      const polite = start('polite', 'echo ended; exit 0');
+      const stubborn = start('stubborn', '');
+      const up = await poll(() => [polite, stubborn].every(({ log }) => log().startsWith('up')), { timeoutMs: 10_000 });
+      expect(up).toBe(true);
+      await Promise.all([opened.close(), opened.close()]);
+      await opened.close();
+      expect(await polite.exited).toBe(0);
+      expect(polite.log()).toMatch(/^ended$/m);
+      expect(await stubborn.exited).toBe('SIGKILL');
     } finally {
-      rmSync(log, { force: true });
+      rmSync(folder, { recursive: true });
     }
   });
 });
