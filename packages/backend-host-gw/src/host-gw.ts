@@ -72,7 +72,7 @@ class HostGw implements Backend {
     const routes = { netConf, adjacency, route: linux.route.bind(linux) };
     const design: NetworkDesign = {
       name: TYPE,
-      device: ({ host }) => ({ objects: [], mtu: host.interface.mtu }),
+      device: ({ host }) => ({ objects: linux.hostSettings(netConf), mtu: host.interface.mtu }),
       peer: (lease, context) =>
         lease.attributes.backendType === TYPE
           ? directRoutes(routes, lease, context)

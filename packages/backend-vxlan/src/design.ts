@@ -50,7 +50,7 @@ export class VxlanDesign implements NetworkDesign {
   }
 
   device(context: NetworkContext): DevicePlan {
-    const objects: LinuxObject[] = [];
+    const objects: LinuxObject[] = [...this.init.linux.hostSettings(this.init.netConf)];
     for (const family of this.#families) objects.push(...this.#ownObjects(family, context));
     return { objects, mtu: this.#mtu(context.host) };
   }

@@ -23,6 +23,7 @@ export type {
   AddressObject,
   DeviceSettingsObject,
   FdbObject,
+  HostSettingsObject,
   LinkObject,
   LinuxObject,
   NeighbourObject,

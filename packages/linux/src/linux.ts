@@ -1,5 +1,5 @@
-import { addressFamily, FAMILIES, noMetrics, silentLogger, systemClock } from '@overlay/core';
-import type { Clock, Finding, HostState, Logger, Metrics, NetConf } from '@overlay/core';
+import { addressFamily, errorText, FAMILIES, noMetrics, silentLogger, systemClock } from '@overlay/core';
+import type { Clock, Family, Finding, HostState, Logger, Metrics, NetConf } from '@overlay/core';
 import type { Observable } from 'rxjs';
 import { Adjacency } from './adjacency/adjacency.js';
 import { observeHost } from './host/observe-host.js';
@@ -9,13 +9,13 @@ import { KernelEvents } from './kernel/events.js';
 import { LinkTable } from './kernel/link-table.js';
 import { KernelSession } from './kernel/session.js';
 import { addressKind } from './kinds/address-kind.js';
-import { deviceSettingsKind } from './kinds/device-settings-kind.js';
 import { fdbKind } from './kinds/fdb-kind.js';
 import { linkKind } from './kinds/link-kind.js';
 import { neighbourKind } from './kinds/neighbour-kind.js';
 import { ROUTE_PROTOCOL, routeMetric } from './kinds/objects.js';
-import type { RouteObject } from './kinds/objects.js';
+import type { HostSettingsObject, RouteObject } from './kinds/objects.js';
 import { routeKind } from './kinds/route-kind.js';
+import { deviceSettingsKind, hostSettingsKind } from './kinds/settings-kind.js';
 import type { NetlinkPort } from './netlink/port.js';
 import { netnsProcFiles } from './proc/netns-files.js';
 import type { Link } from './netlink/rtnetlink/link.js';
@@ -30,7 +30,10 @@ import { ownProcFiles } from './proc/files.js';
 import type { Kind } from './reconciler/kind.js';
 import { Reconciler } from './reconciler/reconciler.js';
 import { prepareForwarding } from './sysctl/forwarding.js';
+import { raiseNeighbourLimits } from './sysctl/neighbour-limits.js';
 import { Sysctl } from './sysctl/sysctl.js';
+
+const NO_ROUTES = { defaultRoutes: [], names: new Map<number, string>() };
 
 /** How the Linux layer is set up. */
 export interface LinuxOptions {
@@ -142,17 +145,27 @@ export class Linux {
   /** Tells which hosts are on this link. With `confirmed` they also have to answer. */
   async adjacency({ confirmed }: { readonly confirmed: boolean }): Promise<Adjacency> {
     const { session, events, links, routeProtocol } = this;
-    return Adjacency.open({ session, events, links, routeProtocol, clock: this.#clock, confirmed });
+    const onNeighbours = (count: number): void => {
+      raiseNeighbourLimits(this.sysctl, count, FAMILIES).then(
+        (findings) => findings.forEach(({ message, remedy }) => this.#logger.warn(`${message}; ${remedy}`)),
+        (error: unknown) => this.#logger.warn(errorText(error)),
+      );
+    };
+    return Adjacency.open({ session, events, links, routeProtocol, clock: this.#clock, confirmed, onNeighbours });
   }
 
-  /** Makes the host forward packets of the network's families. Gives what could not be done. */
+  /** The settings that the host needs to forward packets of a network's families, as objects. */
+  hostSettings(netConf: NetConf): readonly HostSettingsObject[] {
+    return FAMILIES.filter((family) => netConf[family] !== undefined).map((family) => ({
+      kind: 'host-settings',
+      family,
+    }));
+  }
+
+  /** Makes the host forward packets of the network's families, once. Gives what could not be done. */
   async prepareForwarding(netConf: NetConf): Promise<readonly Finding[]> {
-    const ipv6 = netConf.ipv6 !== undefined;
-    await this.links.ready();
-    const names = new Map<number, string>();
-    for (const { index, name } of this.links.all()) names.set(index, name);
-    const defaultRoutes = ipv6 ? await readDefaultRoutes(this.session.port) : [];
-    return prepareForwarding(this.sysctl, { ipv4: netConf.ipv4 !== undefined, ipv6, defaultRoutes, names });
+    const families = FAMILIES.filter((family) => netConf[family] !== undefined);
+    return (await Promise.all(families.map((family) => this.#prepareForwarding(this.sysctl, family)))).flat();
   }
 
   /** Looks for what will stop traffic. Changes nothing. */
@@ -187,6 +200,16 @@ export class Linux {
     return devices;
   }
 
+  /** Before IPv6 forwarding is switched on, default routes from router advertisements have to be kept. */
+  async #prepareForwarding(sysctl: Sysctl, family: Family): Promise<readonly Finding[]> {
+    if (family === 'ipv4') return prepareForwarding(sysctl, { ipv4: true, ipv6: false, ...NO_ROUTES });
+    await this.links.ready();
+    const names = new Map<number, string>();
+    for (const { index, name } of this.links.all()) names.set(index, name);
+    const defaultRoutes = await readDefaultRoutes(this.session.port, ['ipv6']);
+    return prepareForwarding(sysctl, { ipv4: false, ipv6: true, defaultRoutes, names });
+  }
+
   #metric(destination: RouteObject['destination']): number {
     if (this.#options.routeMetrics === false && addressFamily(destination) === FAMILIES[0]) return 0;
     return routeMetric(addressFamily(destination), destination);
@@ -195,9 +218,11 @@ export class Linux {
   #ownKinds(readOnly: Sysctl): Kind[] {
     const { session, links, events, sysctl } = this;
     const context = { session, links };
+    const settings = { links, sysctl, readOnly, logger: this.#logger };
     const kinds = [
       linkKind({ session, links, events, clock: this.#clock }),
-      deviceSettingsKind({ links, sysctl, readOnly, logger: this.#logger }),
+      deviceSettingsKind(settings),
+      hostSettingsKind(settings, (settled, { family }) => this.#prepareForwarding(settled, family)),
       addressKind(context, events),
       neighbourKind(context, events),
       fdbKind(context, events),

@@ -32,7 +32,12 @@ export interface AdjacencyContext {
   readonly routeProtocol: number;
   /** Whether a neighbour must also have answered (ARP, neighbour discovery), not only the route look right. */
   readonly confirmed: boolean;
+  /** Called when the number of neighbours that traffic may need has doubled, with that number. */
+  readonly onNeighbours?: (count: number) => void;
 }
+
+/** The kernel's own limits are enough for this many (gc_thresh2 of net/ipv4/arp.c is 512). */
+const FEW_NEIGHBOURS = 256;
 
 /**
  * Tells which hosts are on this host's link. Addresses inside the interface's own prefixes are, at once; for others the
@@ -52,6 +57,7 @@ export class Adjacency implements PeerWatch {
   #cancelSettle: (() => void) | undefined;
   #cancelProbe: (() => void) | undefined;
   #lastConfirm = 0;
+  #announced = FEW_NEIGHBOURS;
   #closed = false;
 
   private constructor(context: AdjacencyContext) {
@@ -121,6 +127,9 @@ export class Adjacency implements PeerWatch {
     const users = this.#users.get(address);
     if (users) users.add(peer);
     else this.#users.set(address, new Set([peer]));
+    if (this.#users.size <= this.#announced) return;
+    this.#announced *= 2;
+    this.#context.onNeighbours?.(this.#announced);
   }
 
   #unuse(address: Address, peer: string): void {

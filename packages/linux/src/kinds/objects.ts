@@ -81,8 +81,17 @@ export interface DeviceSettingsObject {
   readonly sufficient?: boolean;
 }
 
+/** The kernel's settings for forwarding packets of one family between pods and the underlay. */
+export interface HostSettingsObject {
+  readonly kind: 'host-settings';
+  readonly family: Family;
+  /** Only for one that was found: whether everything is as needed. */
+  readonly sufficient?: boolean;
+}
+
 /** What the kinds of this package handle. */
-export type LinuxObject = LinkObject | AddressObject | NeighbourObject | FdbObject | RouteObject | DeviceSettingsObject;
+export type LinuxObject =
+  LinkObject | AddressObject | NeighbourObject | FdbObject | RouteObject | DeviceSettingsObject | HostSettingsObject;
 
 /** The route protocol that marks routes as ours. Free in iproute2's rt_protos. */
 export const ROUTE_PROTOCOL = 111;

@@ -1,0 +1,90 @@
+import type { Finding, Logger } from '@overlay/core';
+import type { LinkTable } from '../kernel/link-table.js';
+import type { Kind, Outcome } from '../reconciler/kind.js';
+import { prepareDevice } from '../sysctl/device.js';
+import type { Sysctl } from '../sysctl/sysctl.js';
+import type { DeviceSettingsObject, HostSettingsObject } from './objects.js';
+import { followLinks, linkMissing } from './on-link.js';
+
+/** What the kinds of settings work with. */
+export interface SettingsContext {
+  readonly links: LinkTable;
+  readonly sysctl: Sysctl;
+  /** The same namespace's settings, only to look at. */
+  readonly readOnly: Sysctl;
+  readonly logger: Logger;
+}
+
+/** How one sort of setting is made sufficient. It gives what is not, and could not be made so. */
+type Prepare<D> = (sysctl: Sysctl, object: D) => Promise<readonly Finding[]>;
+
+/** The sysctls of our devices. A new device has the defaults, so they are set again each time it appears. */
+export function deviceSettingsKind(context: SettingsContext): Kind<DeviceSettingsObject> {
+  return settingsKind(
+    context,
+    'device-settings',
+    ({ link }) => link,
+    (sysctl, { link }) => prepareDevice(sysctl, link),
+  );
+}
+
+/** The sysctls of the host: that it forwards packets between its pods and the underlay. */
+export function hostSettingsKind(
+  context: SettingsContext,
+  prepare: Prepare<HostSettingsObject>,
+): Kind<HostSettingsObject> {
+  return settingsKind(context, 'host-settings', ({ family }) => family, prepare);
+}
+
+/**
+ * A kind whose objects are always there and either sufficient or not. No notification tells of a change, so the audit
+ * finds it.
+ */
+function settingsKind<D extends DeviceSettingsObject | HostSettingsObject>(
+  { links, sysctl, readOnly, logger }: SettingsContext,
+  name: D['kind'],
+  key: (object: D) => string,
+  prepare: Prepare<D>,
+): Kind<D> {
+  /** Keys whose settings could not be made sufficient, which has been said. */
+  const givenUp = new Set<string>();
+  const missing = (object: D): string | undefined =>
+    'link' in object && !links.byName(object.link) ? object.link : undefined;
+  const apply = async (object: D): Promise<Outcome> => {
+    const absent = missing(object);
+    if (absent !== undefined) return linkMissing(absent);
+    const left = await prepare(sysctl, object);
+    if (left.length === 0) {
+      givenUp.delete(key(object));
+    } else if (!givenUp.has(key(object))) {
+      givenUp.add(key(object));
+      for (const { message, remedy } of left) logger.warn(`${message}; ${remedy}`);
+    }
+    return undefined;
+  };
+  return {
+    name,
+    rank: 1,
+    key,
+    link: (object) => ('link' in object ? object.link : undefined),
+    same: () => true,
+    satisfies: (actual) => actual.sufficient === true,
+    async dump({ wanted }, each) {
+      await links.ready();
+      for (const object of wanted()) {
+        if (object.kind !== name || missing(object as D) !== undefined) continue;
+        const insufficient = await prepare(readOnly, object as D);
+        each({ ...(object as D), sufficient: insufficient.length === 0 || givenUp.has(key(object as D)) });
+      }
+    },
+    async put(wanted) {
+      await links.ready();
+      const outcomes: Outcome[] = [];
+      for (const object of wanted) outcomes.push(await apply(object));
+      return outcomes;
+    },
+    // Those of a device go with it; those of the host may be needed by others by now.
+    remove: (objects) => Promise.resolve(objects.map(() => undefined)),
+    watch: (sink) => followLinks(links, sink),
+  };
+}
