@@ -113,11 +113,12 @@ export type {
   AgentStatus,
   NotReadyReason,
   PendingConfiguration,
+  Plan,
   Readiness,
   ReadyCondition,
   SubnetFile,
 } from './agent/index.js';
-export { Agent } from './agent/index.js';
+export { Agent, makePlan } from './agent/index.js';
 
 // Ports that a program gives
 export type { Clock } from './ports/clock.js';

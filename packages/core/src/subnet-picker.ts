@@ -2,6 +2,7 @@ import type { Prefix } from './address/index.js';
 import {
   addressFamily,
   lastAddress,
+  makePrefix,
   networkAddress,
   prefixLength,
   subnetAt,
@@ -36,10 +37,9 @@ export function pickSubnet(conf: FamilyConf, taken: Iterable<Prefix>, seed: stri
   const { subnetMin, subnetMax, subnetLen } = conf;
   const count = subnetCount(subnetMin, subnetMax, subnetLen);
   if (count === 0n) return undefined;
-  const { single, runs } = occupancy(conf, taken, count);
+  const occupied = occupancy(conf, taken, count);
   const start = startingPoint(seed, count);
-  const free = firstFree(start, count, single, runs) ?? firstFree(0n, start, single, runs);
-  return free === undefined ? undefined : subnetAt(subnetMin, subnetLen, free);
+  return firstFree(conf, start, count, occupied) ?? firstFree(conf, 0n, start, occupied);
 }
 
 /** Whether a subnet is one that {@link pickSubnet} could give: of the configured length, from SubnetMin to SubnetMax. */
@@ -54,26 +54,37 @@ function startingPoint(seed: string, count: bigint): bigint {
   return ((identityHash(seed) << 64n) | identityHash(`${seed}\0`)) % count;
 }
 
-/** The taken numbers below `count`: single ones, and longer runs in order. */
-function occupancy(conf: FamilyConf, taken: Iterable<Prefix>, count: bigint): { single: Set<bigint>; runs: Run[] } {
-  const { subnetMin, subnetLen } = conf;
+/** What is taken of a range. */
+interface Occupied {
+  /** Subnets of the configured length. Texts, not numbers: most leases come as such, and no arithmetic is needed. */
+  readonly single: ReadonlySet<Prefix>;
+  /** What shorter prefixes cover, by the lowest number. */
+  readonly runs: readonly Run[];
+}
+
+function occupancy({ subnetMin, subnetLen }: FamilyConf, taken: Iterable<Prefix>, count: bigint): Occupied {
   const family = addressFamily(subnetMin);
-  const single = new Set<bigint>();
+  const single = new Set<Prefix>();
   const runs: Run[] = [];
   for (const prefix of taken) {
     if (addressFamily(prefix) !== family) continue;
-    const low = subnetIndex(subnetMin, subnetLen, networkAddress(prefix));
-    const high = prefixLength(prefix) >= subnetLen ? low : subnetIndex(subnetMin, subnetLen, lastAddress(prefix));
-    if (high < 0n || low >= count) continue;
-    if (low === high) single.add(low);
-    else runs.push({ low, high });
+    const length = prefixLength(prefix);
+    if (length === subnetLen) {
+      single.add(prefix);
+    } else if (length > subnetLen) {
+      single.add(makePrefix(networkAddress(prefix), subnetLen));
+    } else {
+      const low = subnetIndex(subnetMin, subnetLen, networkAddress(prefix));
+      const high = subnetIndex(subnetMin, subnetLen, lastAddress(prefix));
+      if (high >= 0n && low < count) runs.push({ low, high });
+    }
   }
   runs.sort((a, b) => (a.low < b.low ? -1 : a.low > b.low ? 1 : 0));
   return { single, runs };
 }
 
-/** The first number in [from, end) that is not taken. */
-function firstFree(from: bigint, end: bigint, single: Set<bigint>, runs: readonly Run[]): bigint | undefined {
+/** The first subnet with a number in [from, end) that is not taken. */
+function firstFree(conf: FamilyConf, from: bigint, end: bigint, { single, runs }: Occupied): Prefix | undefined {
   let at = from;
   let run = 0;
   while (at < end) {
@@ -81,11 +92,11 @@ function firstFree(from: bigint, end: bigint, single: Set<bigint>, runs: readonl
     if (next !== undefined && next.low <= at) {
       if (next.high >= at) at = next.high + 1n;
       run++;
-    } else if (single.has(at)) {
-      at++;
-    } else {
-      return at;
+      continue;
     }
+    const candidate = subnetAt(conf.subnetMin, conf.subnetLen, at);
+    if (!single.has(candidate)) return candidate;
+    at++;
   }
   return undefined;
 }

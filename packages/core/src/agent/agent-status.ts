@@ -19,20 +19,30 @@ export interface StatusFrame {
 export function missingOf(supervisor: Supervisor): Missing {
   const { config, host, netConf, file, feed } = supervisor;
   const { dataplane } = supervisor.succession;
+  const { own, network, networkState, snapshotApplied } = dataplane ?? {};
   const missing: Missing = {};
-  const configuration = netConf === undefined ? config.waiting : undefined;
-  if (configuration !== undefined) missing.configuration = configuration;
-  if (host.waiting !== undefined) missing.interface = host.waiting;
-  if (dataplane?.own === undefined) missing.lease = dataplane?.leaseWaiting ?? 'a lease, which needs the above first';
-  const state = dataplane?.networkState;
-  if (state?.phase !== 'ready') missing.device = deviceText(supervisor);
-  if (dataplane?.snapshotApplied !== true) {
-    missing.snapshot = feed.hasSnapshot
-      ? 'the known peers are being set up'
-      : 'the first list of leases from the store';
+  if (netConf === undefined && config.waiting !== undefined) {
+    missing.configuration = { message: config.waiting, follows: false };
+  }
+  if (host.waiting !== undefined) missing.interface = { message: host.waiting, follows: false };
+  if (own === undefined) {
+    missing.lease = {
+      message: dataplane?.leaseWaiting ?? 'a lease, which needs a configuration first',
+      follows: dataplane === undefined || (host.waiting !== undefined && dataplane.waitsForHost),
+    };
+  }
+  if (networkState?.phase !== 'ready') {
+    missing.device = { message: deviceText(supervisor), follows: own === undefined };
+  }
+  if (snapshotApplied !== true) {
+    missing.snapshot = {
+      message: feed.hasSnapshot ? 'the known peers are being set up' : 'the first list of leases from the store',
+      follows: own === undefined || (network === undefined && feed.hasSnapshot),
+    };
   }
   if (file !== undefined && !fileAsItShouldBe(supervisor)) {
-    missing['subnet-env'] = file.problem ?? 'subnet.env is not written yet';
+    const message = file.problem ?? 'subnet.env is not written yet';
+    missing['subnet-env'] = { message, follows: missing.device !== undefined || missing.snapshot !== undefined };
   }
   return missing;
 }
@@ -42,14 +52,14 @@ export function agentStatus(supervisor: Supervisor, frame: StatusFrame): AgentSt
   const { netConf, pending, host, table, preflight, succession } = supervisor;
   const { dataplane, applying } = succession;
   const { own, networkState, network } = dataplane ?? {};
-  const readiness = readinessOf(missingOf(supervisor));
+  const missing = missingOf(supervisor);
   const held = [...table.held()];
   const removals = [...table.heldRemovals()];
   return {
     phase: frame.phase,
     hostId: frame.hostId,
-    readiness,
-    waitingFor: waitingFor(readiness),
+    readiness: readinessOf(missing),
+    waitingFor: waitingFor(missing),
     problems: problemsOf(supervisor),
     ...(netConf && { config: netConf }),
     ...(pending && { pending }),

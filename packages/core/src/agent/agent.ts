@@ -16,6 +16,9 @@ import { deferred, pause, unlessAborted } from './waiting.js';
 /** How long starting waits for a store that says nothing at all. */
 const SILENCE_MS = 1_000;
 
+/** How long something is missing before a line is written. */
+const NOT_READY_MS = 1_000;
+
 /** How long stopping waits for what does not end by itself. The rest of the promised second is for the caller. */
 const STOP_MS = 900;
 
@@ -39,7 +42,6 @@ export class Agent {
   readonly #done = deferred<void>();
   readonly #judged = deferred<void>();
   readonly #changes = new Subject<void>();
-  readonly #silence = new AbortController();
   #phase: AgentPhase = 'idle';
   #startedAt = 0;
   #wasReady = false;
@@ -47,7 +49,12 @@ export class Agent {
   #stopping: Promise<void> | undefined;
   #failure: unknown;
   #telling = false;
-  #told = '';
+  /** From the first moment of stopping on, also of a stop that comes from within. */
+  #ending = false;
+  /** What is missing, by the conditions' names. */
+  #conditions: string | undefined;
+  #cancelNotReady: (() => void) | undefined;
+  #saidNotReady = false;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -142,13 +149,13 @@ export class Agent {
   async #start(): Promise<void> {
     this.#phase = 'starting';
     this.#startedAt = this.#clock.now();
-    const { signal } = this.#silence;
-    const silence = pause(this.#clock, SILENCE_MS, 'starting the agent', signal).catch(() => undefined);
+    const heard = new AbortController();
+    const silence = pause(this.#clock, SILENCE_MS, 'starting the agent', heard.signal).catch(() => undefined);
     this.#supervisor.start();
     try {
       await Promise.race([this.#judged.promise, silence, this.done]);
     } finally {
-      this.#silence.abort();
+      heard.abort();
     }
     if (this.#stopping === undefined) return;
     // Resolves when it was stopped; rejects with the error that ended it.
@@ -157,16 +164,17 @@ export class Agent {
   }
 
   #fail(error: unknown): void {
-    if (this.#stopping !== undefined) return;
+    if (this.#ending) return;
     this.#failure = error;
     this.#logger.error(errorText(error));
     this.#stopping = this.#stop('stopping', 'failed');
   }
 
   async #stop(during: AgentPhase, after: AgentPhase): Promise<void> {
-    this.#silence.abort();
+    this.#cancelNotReady?.();
+    this.#ending = true;
     this.#phase = during;
-    this.#tell();
+    this.#changes.next();
     // Ending begins with the next turn, since a part that failed is still telling of it.
     await Promise.resolve();
     const late = new AbortController();
@@ -189,38 +197,47 @@ export class Agent {
 
   /** Changes often come many at once; they are told together. */
   #changed(): void {
-    if (this.#telling || this.#stopping !== undefined) return;
+    if (this.#telling || this.#ending) return;
     this.#telling = true;
     queueMicrotask(() => {
       this.#telling = false;
-      if (this.#stopping === undefined) this.#tell();
+      if (this.#ending) return;
+      this.#followReadiness();
+      this.#changes.next();
     });
   }
 
-  #tell(): void {
-    if (this.#stopping === undefined) this.#followReadiness();
-    this.#changes.next();
-  }
-
   #followReadiness(): void {
-    const readiness = readinessOf(missingOf(this.#supervisor));
-    const { ready } = readiness;
+    const missing = missingOf(this.#supervisor);
+    const { ready, reasons } = readinessOf(missing);
     this.#phase = ready ? 'ready' : this.#wasReady ? 'impaired' : 'starting';
     const { table, pending } = this.#supervisor;
     this.#metrics.gauge('ready', ready ? 1 : 0);
     this.#metrics.gauge('peers', table.size);
     this.#metrics.gauge('configuration_pending', pending === undefined ? 0 : 1);
-    const text = ready ? 'ready' : `not ready, waiting for ${waitingFor(readiness).join('; ')}`;
-    if (text === this.#told) return;
-    this.#told = text;
-    if (!ready) {
-      this.#logger.info(text);
-      return;
-    }
+    const conditions = reasons.map(({ condition }) => condition).join(' ');
+    if (conditions === this.#conditions) return;
+    this.#conditions = conditions;
+    if (ready) this.#nowReady();
+    else this.#cancelNotReady ??= this.#clock.after(NOT_READY_MS, () => this.#sayNotReady());
+  }
+
+  #nowReady(): void {
+    this.#cancelNotReady?.();
+    this.#cancelNotReady = undefined;
     const seconds = (this.#clock.now() - this.#startedAt) / 1000;
     if (!this.#wasReady) this.#metrics.observe('ready_seconds', seconds);
-    this.#logger.info(this.#wasReady ? 'ready again' : `ready after ${seconds.toFixed(3)} s`);
+    if (!this.#wasReady) this.#logger.info(`ready after ${seconds.toFixed(3)} s`);
+    else if (this.#saidNotReady) this.#logger.info('ready again');
     this.#wasReady = true;
+    this.#saidNotReady = false;
+  }
+
+  /** The steps to being ready pass in an instant when all is well; only what lasts is worth a line. */
+  #sayNotReady(): void {
+    this.#cancelNotReady = undefined;
+    this.#saidNotReady = true;
+    this.#logger.info(`not ready, waiting for ${waitingFor(missingOf(this.#supervisor)).join('; ')}`);
   }
 
   #closed(what: string): OverlayError {

@@ -4,7 +4,6 @@ import type { JsonValue } from '../json.js';
 import { FAMILIES } from '../lease.js';
 import type { PerFamily } from '../lease.js';
 import type { NetConf } from '../net-conf/index.js';
-import { formatNetConf } from '../net-conf/index.js';
 import { subnetFits } from '../subnet-picker.js';
 
 /**
@@ -58,7 +57,8 @@ export function compareConfigurations(
 
 /** Whether two configurations mean the same; warnings are no part of that. */
 export function sameConfiguration(a: NetConf, b: NetConf): boolean {
-  return formatNetConf(a) === formatNetConf(b);
+  const change = compareConfigurations(a, b, {});
+  return change.kind === 'none' || change.changes.length === 0;
 }
 
 function backendChanges(current: NetConf, next: NetConf): string[] {

@@ -52,6 +52,7 @@ export class Dataplane {
   #leaseWaiting = 'the lease that this host held before';
   #networkWaiting: string | undefined;
   #snapshotApplied = false;
+  #waitsForHost = false;
   #closed: Promise<void> | undefined;
 
   constructor(netConf: NetConf, backend: Backend, context: DataplaneContext) {
@@ -68,6 +69,11 @@ export class Dataplane {
   /** The lease held, and what is wrong with holding it. */
   get own(): OwnLeaseState | undefined {
     return this.#ownState;
+  }
+
+  /** Whether nothing can be acquired because the backend has not said what to publish, for which it needs the host. */
+  get waitsForHost(): boolean {
+    return this.#waitsForHost;
   }
 
   /** Why there is no lease yet. */
@@ -118,9 +124,11 @@ export class Dataplane {
       subnetManager.previous(hostId, { signal }),
     );
     this.#leaseWaiting = `what backend ${this.backend.type} publishes for this host`;
+    this.#waitsForHost = true;
     this.#context.changed();
     this.#publisher.start();
     await this.#publisher.latest(signal);
+    this.#waitsForHost = false;
     this.#leaseWaiting = 'a lease for this host';
     this.#context.changed();
     await this.#acquire(signal, await wanted);

@@ -93,6 +93,7 @@ export class LeaseFeed {
       const early = [...this.#early.values()];
       this.#early = undefined;
       this.#context.table.snapshot(early, this.#context.clock.now());
+      this.#held.look();
     }
     network.apply({ type: 'snapshot', leases: [...this.#context.table.accepted()] });
     this.#network = network;

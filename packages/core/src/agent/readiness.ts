@@ -14,34 +14,31 @@ export interface Readiness {
   readonly reasons: readonly NotReadyReason[];
 }
 
+/** Why a condition is not met. */
+export interface MissingCondition {
+  readonly message: string;
+  /** Whether that merely follows from another condition: no use in telling a person both. */
+  readonly follows: boolean;
+}
+
 /** For each condition why it is not met; absent when it is. */
-export type Missing = Partial<Record<ReadyCondition, string>>;
+export type Missing = Partial<Record<ReadyCondition, MissingCondition>>;
 
 const ORDER: readonly ReadyCondition[] = ['configuration', 'interface', 'lease', 'device', 'snapshot', 'subnet-env'];
 
-/** What follows from the absence of what: no use in telling a person both. */
-const CONSEQUENCES: Partial<Record<ReadyCondition, readonly ReadyCondition[]>> = {
-  configuration: ['lease', 'device', 'snapshot', 'subnet-env'],
-  interface: ['lease', 'device', 'snapshot', 'subnet-env'],
-  lease: ['device', 'snapshot', 'subnet-env'],
-  device: ['subnet-env'],
-  snapshot: ['subnet-env'],
-};
-
 /** Readiness from what is missing. */
 export function readinessOf(missing: Missing): Readiness {
-  const reasons: NotReadyReason[] = [];
-  for (const condition of ORDER) {
-    const message = missing[condition];
-    if (message !== undefined) reasons.push({ condition, message });
-  }
+  const reasons = ORDER.flatMap((condition) => {
+    const message = missing[condition]?.message;
+    return message === undefined ? [] : [{ condition, message }];
+  });
   return { ready: reasons.length === 0, reasons };
 }
 
-/** The reasons that do not merely follow from another one, each as one line. */
-export function waitingFor({ reasons }: Readiness): readonly string[] {
-  const following = new Set(reasons.flatMap(({ condition }) => CONSEQUENCES[condition] ?? []));
-  return reasons
-    .filter(({ condition }) => !following.has(condition))
-    .map(({ condition, message }) => `${condition}: ${message}`);
+/** What is waited for: what is missing and does not merely follow, each as one line. */
+export function waitingFor(missing: Missing): readonly string[] {
+  return ORDER.flatMap((condition) => {
+    const reason = missing[condition];
+    return reason === undefined || reason.follows ? [] : [`${condition}: ${reason.message}`];
+  });
 }

@@ -15,7 +15,7 @@ export interface Resolver {
    * @throws OverlayError `OVERLAY_NOT_BOUND` when nothing is, `OVERLAY_CIRCULAR` when making it needs itself; an error of
    *   a factory as it is.
    */
-  resolve<T>(token: Token<T>): T;
+  readonly resolve: <T>(token: Token<T>) => T;
 }
 
 /** What a token is bound to: a value, or what makes it the first time that it is asked for. */
@@ -111,7 +111,7 @@ export class AgentContainer implements Resolver {
     }
     this.#making.push(token);
     try {
-      return factory(this);
+      return factory({ resolve: (wanted) => this.resolve(wanted) });
     } finally {
       this.#making.pop();
     }
