@@ -12,7 +12,7 @@ const sources = ['{packages,examples}/*/{src,test}/**/*.ts', 'conformance/{src,t
 const tests = ['{packages,examples}/*/test/**/*.ts', 'conformance/test/**/*.ts'];
 /** Programs, whose job is to print. */
 const programs = ['packages/agent/src/{cli,bin,main}/**/*.ts', 'packages/agent/src/*main.ts', 'examples/*/src/**/*.ts'];
-const scripts = ['*.js', 'scripts/**/*.mjs', 'packages/*/{native,scripts,bin}/**/*.{js,mjs}'];
+const scripts = ['*.js', 'scripts/**/*.mjs', 'packages/*/{native,scripts,bin}/**/*.{js,mjs,cjs}'];
 
 const names = ['Buffer', 'URL', 'AbortController', 'AbortSignal', 'console', 'process', 'performance'];
 const timers = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'queueMicrotask'];
@@ -20,16 +20,7 @@ const nodeGlobals = Object.fromEntries([...names, ...timers].map((name) => [name
 
 export default defineConfig(
   {
-    ignores: [
-      '**/node_modules/',
-      '**/dist/',
-      '**/test-dist/',
-      '**/bundle/',
-      '**/prebuilds/',
-      '.cache/',
-      'coverage/',
-      'packages/agent/bin/*.cjs',
-    ],
+    ignores: ['**/node_modules/', '**/dist/', '**/test-dist/', '**/bundle/', '**/prebuilds/', '.cache/', 'coverage/'],
   },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,

@@ -1,5 +1,6 @@
 // `npm run lab`: brings what is needed up to date, then runs `overlay lab` with the same arguments.
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +11,9 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 if (!prepare(root, ['build', 'kernel'])) {
   process.exit(1);
 }
-const program = path.join(root, 'packages', 'agent', 'bin', 'overlay.js');
+const agent = path.join(root, 'packages', 'agent');
+const { bin } = JSON.parse(readFileSync(path.join(agent, 'package.json'), 'utf8'));
+const program = path.join(agent, bin.overlay);
 const child = spawn(process.execPath, [program, 'lab', ...process.argv.slice(2)], { stdio: 'inherit' });
 
 // The lab cleans up after itself on a signal, so this process must outlive it. A terminal sends Ctrl-C to both; any other
