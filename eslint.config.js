@@ -88,4 +88,11 @@ export default defineConfig(
     files: scripts,
     languageOptions: { globals: nodeGlobals },
   },
+  {
+    files: ['**/*.cjs'],
+    languageOptions: {
+      sourceType: 'commonjs',
+      globals: { ...nodeGlobals, require: 'readonly', module: 'readonly', exports: 'writable', __dirname: 'readonly' },
+    },
+  },
 );
