@@ -21,7 +21,7 @@ export const house = {
   'packages/subnet-etcd': { imports: core },
   'packages/subnet-kube': { imports: core },
   'packages/backend-*': backend,
-  'packages/lab': { imports: host },
+  'packages/lab': { imports: [...host, 'commander'] },
   'packages/agent': {
     imports: [
       ...host,
