@@ -231,6 +231,6 @@ export class Linux {
         metric: (destination) => this.#metric(destination),
       }),
     ];
-    return kinds as unknown as Kind[];
+    return kinds;
   }
 }

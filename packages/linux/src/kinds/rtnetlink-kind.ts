@@ -17,19 +17,19 @@ export interface RtnetlinkKindSpec<D extends KernelObject & { readonly link: str
   readonly name: string;
   readonly rank: number;
   readonly echoes?: boolean;
-  key(object: D): string;
-  same(a: D, b: D): boolean;
-  satisfies(actual: D, wanted: D): boolean;
-  shadows?(actual: D): { readonly key: string; readonly message: string } | undefined;
+  readonly key: (object: D) => string;
+  readonly same: (a: D, b: D) => boolean;
+  readonly satisfies: (actual: D, wanted: D) => boolean;
+  readonly shadows?: (actual: D) => { readonly key: string; readonly message: string } | undefined;
   /** Message types that tell of one that is there, and of one that is gone. */
   readonly types: { readonly present: number; readonly gone: number };
-  read(message: NetlinkMessage): Told<D> | undefined;
+  readonly read: (message: NetlinkMessage) => Told<D> | undefined;
   /** The requests that read all of them, or those of one device. */
-  dumps(linkIndex: number | undefined): readonly Uint8Array[];
-  encodePut(object: D, linkIndex: number): Uint8Array;
-  encodeRemove(object: D, linkIndex: number): Uint8Array;
+  readonly dumps: (linkIndex: number | undefined) => readonly Uint8Array[];
+  readonly encodePut: (object: D, linkIndex: number) => Uint8Array;
+  readonly encodeRemove: (object: D, linkIndex: number) => Uint8Array;
   /** The device on which something changed that these objects may depend on. */
-  suspects?(message: NetlinkMessage): string | undefined;
+  readonly suspects?: (message: NetlinkMessage) => string | undefined;
 }
 
 /** Makes a kind of what is on devices and spoken of in rtnetlink. */

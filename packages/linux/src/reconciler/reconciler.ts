@@ -8,6 +8,7 @@ import { Patience } from './patience.js';
 import { scopeProblems } from './problems.js';
 import { ScopeHandle } from './scope-handle.js';
 import type { Scope, ScopeProblem } from './scope.js';
+import type { ScopeHost } from './scope-host.js';
 import { closedError, ScopeState } from './scope-state.js';
 
 const DEFAULT_AUDIT_MS = 60_000;
@@ -37,7 +38,7 @@ interface Waiter {
  * rank (links before addresses before neighbours before routes) and removes in descending order. Reports from the kernel
  * mark entries and ask for a round; they do no I/O.
  */
-export class Reconciler {
+export class Reconciler implements ScopeHost {
   /** Objects handed to their kinds so far to be written or removed, by kind. */
   readonly writes = new Map<string, number>();
   readonly #workers: readonly KindWorker[];

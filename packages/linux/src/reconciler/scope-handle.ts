@@ -1,8 +1,8 @@
 import { Status } from './entry.js';
 import type { KernelObject } from './kind.js';
 import type { Claim } from './kind-worker.js';
-import type { Reconciler } from './reconciler.js';
 import type { Scope, ScopeProblem, ScopeStatus } from './scope.js';
+import type { ScopeHost } from './scope-host.js';
 import { closedError } from './scope-state.js';
 import type { ScopeState } from './scope-state.js';
 
@@ -13,7 +13,7 @@ export class ScopeHandle implements Scope {
 
   constructor(
     private readonly state: ScopeState,
-    private readonly reconciler: Reconciler,
+    private readonly reconciler: ScopeHost,
   ) {}
 
   set(owner: string, objects: readonly KernelObject[]): void {
@@ -99,5 +99,5 @@ export class ScopeHandle implements Scope {
 
 /** The pairs of a flat list of kind, key, kind, key. */
 function* pairs(names: readonly string[]): Iterable<readonly [kind: string, key: string]> {
-  for (let i = 0; i + 1 < names.length; i += 2) yield [names[i] as string, names[i + 1] as string];
+  for (let i = 0; i + 1 < names.length; i += 2) yield [names[i], names[i + 1]];
 }

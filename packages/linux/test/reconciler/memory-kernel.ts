@@ -63,7 +63,7 @@ export class MemoryKernel {
     this.#sink?.suspect(link);
   }
 
-  readonly kind = (): Kind => this.#kind() as unknown as Kind;
+  readonly kind = (): Kind => this.#kind();
 
   #kind(): Kind<Thing> {
     return {
