@@ -102,7 +102,7 @@ export class MessageWriter {
    * @param capacity Bytes expected in all. More is possible, and costs a copy.
    */
   constructor(type: number, flags: number, fixed: number, capacity: number) {
-    this.#buffer = new Uint8Array(capacity);
+    this.#buffer = Buffer.allocUnsafe(capacity).fill(0);
     this.#length = HEADER_BYTES + fixed;
     this.setU16(4, type);
     this.setU16(6, flags | MessageFlag.request);
@@ -166,7 +166,7 @@ export class MessageWriter {
 
   u32Network(type: number, value: number): void {
     const at = this.#attribute(type, 4);
-    new DataView(this.#buffer.buffer).setUint32(at, value);
+    for (let octet = 0; octet < 4; octet++) this.#buffer[at + octet] = value >>> (24 - 8 * octet);
   }
 
   bytes(type: number, value: Uint8Array): void {
