@@ -56,7 +56,8 @@ export interface NetlinkPort {
   query(message: Uint8Array, options?: RequestOptions): Promise<NetlinkMessage>;
   /**
    * Reads all objects that the request selects. `onMessage` is called only once the dump is complete and consistent, so
-   * never twice for one object; one that changes disturb is repeated up to ten times.
+   * never twice for one object; one that changes disturb is repeated up to ten times. What disturbs the very last part of
+   * a dump the kernel does not notice, so under constant change an object may rarely be missed.
    *
    * @throws NetlinkError `OVERLAY_NETLINK`, or `OVERLAY_NETLINK_INTERRUPTED` after ten disturbed dumps.
    */

@@ -21,7 +21,12 @@ export interface OpenNetlinkOptions {
  * @throws OverlayError `OVERLAY_NATIVE_MISSING`; KernelError `OVERLAY_NETLINK_OPEN` (no such namespace, not permitted).
  */
 export function openNetlink(options: OpenNetlinkOptions = {}): NetlinkPort {
-  return new NetlinkSocket(loadNative(), options);
+  return openNetlinkOn(loadNative(), options);
+}
+
+/** {@link openNetlink} on a given addon: for tests of what the addon only rarely reports. */
+export function openNetlinkOn(native: NativeNetlink, options: OpenNetlinkOptions = {}): NetlinkPort {
+  return new NetlinkSocket(native, options);
 }
 
 /** Dumps that changes disturb are repeated this often, as other netlink libraries do. */

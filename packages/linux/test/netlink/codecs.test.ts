@@ -210,7 +210,7 @@ describe('broken messages', () => {
     ];
     let messages = 0;
     for (let round = 0; round < 20_000; round++) {
-      const bytes = seeds[next(seeds.length)].slice(0, 16 + next(200));
+      const bytes = Uint8Array.from(seeds[next(seeds.length)]).subarray(0, 16 + next(200));
       for (let hit = next(4); hit >= 0; hit--) bytes[next(bytes.length)] = next(256);
       eachMessage(bytes, (message) => {
         messages++;

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { decodeAddress, dumpAddresses, openNetlink } from '../../dist/netlink/index.js';
+import { dumpAddresses } from '../../dist/netlink/index.js';
 import { JobKind, loadNative } from '../../dist/netlink/native.js';
 import { Namespace } from './namespace.js';
 
@@ -21,7 +21,7 @@ beforeEach(() => {
   const stdin = churn.stdin;
   if (stdin === null) throw new Error('no pipe to ip');
   stdin.on('error', () => undefined); // it is killed while we write
-  const lines = 'address add 10.9.9.9/32 dev br0\naddress del 10.9.9.9/32 dev br0\n'.repeat(500);
+  const lines = 'address add 10.9.9.9/32 scope link dev br0\naddress del 10.9.9.9/32 dev br0\n'.repeat(500);
   const feed = (): void => {
     while (!stdin.destroyed && stdin.write(lines));
   };
@@ -54,39 +54,5 @@ test('the addon tells of a dump that changes disturbed', async () => {
     expect(dumps).toBeGreaterThan(0);
   } finally {
     native.closeRequest(opened.handle);
-  }
-});
-
-test('the port repeats it: each dump is whole, or an error that says so', async () => {
-  const port = openNetlink({ netns: host.path });
-  try {
-    let whole = 0;
-    for (let dump = 0; dump < 100; dump++) {
-      const found = new Set<string>();
-      let messages = 0;
-      const reading = port.dump(dumpAddresses({ family: 'ipv4' }), (message) => {
-        messages++;
-        found.add(decodeAddress(message)?.address as string);
-      });
-      const failure = await reading.then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      if (failure !== undefined) {
-        expect(failure).toMatchObject({
-          code: 'OVERLAY_NETLINK_INTERRUPTED',
-          kernelText: 'disturbed 10 times in a row',
-        });
-        expect(messages).toBe(0);
-        continue;
-      }
-      whole++;
-      found.delete('10.9.9.9');
-      expect(found.size).toBe(ADDRESSES);
-      expect(messages - found.size).toBeLessThanOrEqual(1);
-    }
-    console.log(`${whole} of 100 dumps under constant change were whole`);
-  } finally {
-    port.close();
   }
 });

@@ -148,6 +148,15 @@ describe('links', () => {
     expect(vxlan).toMatchObject({ vni: 7, port: 4789, local: '2001:db8::1', group: 'ff05::7', learning: false });
   });
 
+  test('a flow label goes to IPv6 devices', async () => {
+    wire();
+    await succeed(
+      ...newLink({ name: 'vx6', kind: 'vxlan', vxlan: { vni: 8, local: address('2001:db8::1'), label: 0x12345 } }),
+    );
+    expect(host.show('link show dev vx6')[0]).toMatchObject({ linkinfo: { info_data: { label: '0x12345' } } });
+    expect((await linkNamed(port, 'vx6')).vxlan).toMatchObject({ label: 0x12345 });
+  });
+
   test('an empty spec gets the kernel’s defaults', async () => {
     await succeed(...newLink({ name: 'vx0', kind: 'vxlan', vxlan: { vni: 1 } }));
     const link = await linkNamed(port, 'vx0');

@@ -109,12 +109,12 @@ describe('a batch', () => {
 
   test('tells where in a message the kernel found fault', async () => {
     const index = await vxlan();
-    const message = newFdb({ index, mac: macOf(1), destination: addressOf(1) }, 'create').slice();
+    const message = newFdb({ index, mac: macOf(1), destination: addressOf(1) }, 'create');
     const attributeAt = 16 + 12; // the first attribute, the MAC: given a length that no MAC has
     message[attributeAt] = 9;
     const failure = (await port.send([message])).get(0);
     expect(failure).toMatchObject({ errnoName: 'EINVAL', kernelText: 'invalid address' });
-    const bad = getLink(index).slice();
+    const bad = getLink(index);
     bad[bad.length - 6] = 0xff; // an attribute type that no kernel knows, in a strictly checked request
     await expect(port.query(bad)).rejects.toMatchObject({ errnoName: 'EINVAL', offset: bad.length - 8 });
   });
