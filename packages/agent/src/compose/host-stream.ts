@@ -1,0 +1,86 @@
+import type { ConfigEvent, Family, Host, HostState, Logger, NetConf, Prefix } from '@overlay/core';
+import { FAMILIES } from '@overlay/core';
+import type { InterfaceOptions } from '@overlay/linux';
+import type { Observable } from 'rxjs';
+import { distinctUntilChanged, ReplaySubject, switchMap, tap } from 'rxjs';
+
+/** What the choice of the interface needs of the configuration. */
+interface Need {
+  readonly families: readonly Family[];
+  readonly overlayNetworks: readonly Prefix[];
+}
+
+/**
+ * What the configuration in use asks of the host. A change of the address families moves traffic, so it waits until the
+ * configuration is taken: a host must not lose its interface because of an edit that is pending.
+ */
+export class InterfaceNeed {
+  readonly #needs = new ReplaySubject<Need>(1);
+  readonly #takeAtOnce: boolean;
+  #families: readonly Family[] | undefined;
+  #latest: NetConf | undefined;
+
+  constructor(applyChanges: 'pending' | 'now') {
+    this.#takeAtOnce = applyChanges === 'now';
+  }
+
+  get need$(): Observable<Need> {
+    return this.#needs;
+  }
+
+  /** Takes in what a configuration stream says. */
+  follow(event: ConfigEvent): void {
+    if (event.type !== 'config') return;
+    this.#latest = event.netConf;
+    if (this.#takeAtOnce || this.#families === undefined) this.takeLatest();
+    else this.#tell();
+  }
+
+  /** The configuration that came last is being taken. */
+  takeLatest(): void {
+    if (this.#latest === undefined) return;
+    this.#families = FAMILIES.filter((family) => this.#latest?.[family] !== undefined);
+    this.#tell();
+  }
+
+  #tell(): void {
+    const overlayNetworks = FAMILIES.flatMap((family) => this.#latest?.[family]?.network ?? []);
+    this.#needs.next({ families: this.#families ?? [], overlayNetworks });
+  }
+}
+
+export interface HostStreamOptions {
+  readonly need$: Observable<Need>;
+  readonly interface: InterfaceOptions;
+  readonly observe: (options: InterfaceOptions) => Observable<HostState>;
+  readonly logger: Logger;
+}
+
+/** The host on the underlay, by the flags and by what the configuration needs. Says in flanneld's words what it found. */
+export function hostStream(options: HostStreamOptions): Observable<HostState> {
+  const { need$, observe, logger } = options;
+  let said = '';
+  return need$.pipe(
+    distinctUntilChanged((a, b) => JSON.stringify(a) === JSON.stringify(b)),
+    switchMap((need) => observe({ ...options.interface, ...need })),
+    tap(({ host }) => {
+      const lines = host === undefined ? [] : hostLines(host);
+      if (host === undefined || said === lines.join('\n')) return;
+      said = lines.join('\n');
+      for (const line of lines) logger.info(line);
+    }),
+  );
+}
+
+function hostLines(host: Host): string[] {
+  const lines: string[] = [];
+  for (const family of FAMILIES) {
+    const own = host[family];
+    if (own === undefined) continue;
+    lines.push(`Using interface with name ${host.interface.name} and address ${own.address}`);
+    const external =
+      own.publicIP === own.address ? 'Defaulting external address to interface address' : 'Using external address';
+    lines.push(`${external} (${own.publicIP})`);
+  }
+  return lines;
+}

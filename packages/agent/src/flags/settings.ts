@@ -1,0 +1,119 @@
+import { isIP } from 'node:net';
+import type { InterfaceOptions } from '@overlay/linux';
+import { parseInterfaceOptions } from '@overlay/linux';
+import { readCommandLine } from './command-line.js';
+import { goBoolean, goDuration, goInteger } from './go-values.js';
+import { FLAGS } from './table.js';
+import { shown, usageError } from './usage-error.js';
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+export type LogFormat = 'text' | 'json';
+
+/** What `overlayd` was told, with every default in its place. */
+export interface Settings {
+  readonly netConfigPath: string;
+  readonly subnetFile: string;
+  readonly interface: Readonly<InterfaceOptions>;
+  readonly health: { readonly address: string; readonly port: number };
+  /** Milliseconds before its end at which the lease is renewed. */
+  readonly renewMarginMs: number;
+  readonly localStore: string;
+  readonly hostId?: string;
+  readonly stateDirectory: string;
+  readonly instance: string;
+  readonly sysctls: 'on' | 'off';
+  readonly routeMetrics: boolean;
+  readonly doubtHoldMs: number;
+  readonly applyChanges: 'pending' | 'now';
+  readonly logLevel: LogLevel;
+  /** Absent: as standard error is a terminal or not. */
+  readonly logFormat?: LogFormat;
+}
+
+/** What the command line asks for. */
+export type Request =
+  | { readonly action: 'run'; readonly settings: Settings }
+  | { readonly action: 'help' }
+  | { readonly action: 'version' };
+
+/** Milliseconds. */
+const MINUTE_MS = 60_000;
+
+/**
+ * Reads the command line and the environment.
+ *
+ * @throws OverlayError `OVERLAY_USAGE`, `OVERLAY_CONFIG_INVALID` with one line that names the flag or variable.
+ */
+export function readSettings(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Request {
+  const given = readCommandLine(FLAGS, argv, env);
+  const text = (name: string): string =>
+    given.get(name)?.at(-1) ?? FLAGS.find((flag) => flag.name === name)?.fallback ?? '';
+  const list = (name: string): readonly string[] => given.get(name) ?? [];
+  const isOn = (name: string): boolean => goBoolean(text(name)) === true;
+  const integer = (name: string): number => goInteger(text(name)) ?? 0;
+  if (isOn('help')) return { action: 'help' };
+  if (isOn('version')) return { action: 'version' };
+
+  const optional = <K extends string>(key: K, name: string): Partial<Record<K, string>> => {
+    const value = text(name);
+    return value === '' ? {} : ({ [key]: value } as Partial<Record<K, string>>);
+  };
+  const options: InterfaceOptions = {
+    iface: list('iface'),
+    ifaceRegex: list('iface-regex'),
+    ...optional('ifaceCanReach', 'iface-can-reach'),
+    ...optional('publicIP', 'public-ip'),
+    ...optional('publicIPv6', 'public-ipv6'),
+  };
+  parseInterfaceOptions(options);
+
+  const localStore = text('local-store');
+  if (localStore === '') {
+    throw usageError(
+      '--local-store: expected the directory of the leases, got none; etcd and Kubernetes are not built yet in this version',
+      '--local-store',
+    );
+  }
+  const address = text('healthz-ip');
+  if (isIP(address) === 0) {
+    throw usageError(`--healthz-ip: expected an IP address of this host, got ${shown(address)}`, '--healthz-ip');
+  }
+  const instance = text('instance');
+  if (!/^[\w.-]{1,64}$/.test(instance) || /^\.+$/.test(instance)) {
+    throw usageError(
+      `--instance: expected 1 to 64 letters, digits, "_", "." and "-", got ${shown(instance)}`,
+      '--instance',
+    );
+  }
+  const hostId = text('host-id') || env['NODE_NAME'] || undefined;
+  if (hostId !== undefined && hostId.length > 256) {
+    throw usageError(`--host-id: expected 1 to 256 characters, got ${hostId.length}`, '--host-id');
+  }
+  const format = text('log-format');
+  const level = given.has('log-level') || integer('v') === 0 ? text('log-level') : 'debug';
+  return {
+    action: 'run',
+    settings: {
+      netConfigPath: notEmpty('net-config-path', text('net-config-path')),
+      subnetFile: notEmpty('subnet-file', text('subnet-file')),
+      interface: options,
+      health: { address, port: integer('healthz-port') },
+      renewMarginMs: integer('subnet-lease-renew-margin') * MINUTE_MS,
+      localStore,
+      ...(hostId === undefined ? {} : { hostId }),
+      stateDirectory: notEmpty('state-dir', text('state-dir')),
+      instance,
+      sysctls: text('sysctls') === 'off' ? 'off' : 'on',
+      routeMetrics: text('route-metric') === 'on',
+      doubtHoldMs: goDuration(text('doubt-hold')) ?? 0,
+      applyChanges: text('apply-changes') === 'now' ? 'now' : 'pending',
+      logLevel: level as LogLevel,
+      ...(format === 'auto' ? {} : { logFormat: format as LogFormat }),
+    },
+  };
+}
+
+function notEmpty(name: string, path: string): string {
+  if (path !== '') return path;
+  throw usageError(`--${name}: expected a path, got an empty text`, `--${name}`);
+}

@@ -1,0 +1,95 @@
+import type { Flag } from './flag.js';
+import { goBoolean } from './go-values.js';
+
+const isTrue = (value: string): boolean => goBoolean(value) === true;
+const isGiven = (value: string): boolean => value !== '';
+
+/** A flag of flanneld's that asks for something not built yet when its value is neither empty nor flanneld's default. */
+function missing(name: string, kind: Flag['kind'], fallback: string, help: string): Flag {
+  const asks = kind === 'switch' ? isTrue : (value: string) => isGiven(value) && value !== fallback;
+  return { name, kind, fallback, help: `${help} (not built yet)`, notBuilt: asks };
+}
+
+function integer(name: string, fallback: number, [min, max]: readonly [number, number], help: string): Flag {
+  return { name, kind: 'integer', fallback: String(fallback), min, max, help };
+}
+
+function choice(name: string, choices: readonly string[], fallback: string, help: string): Flag {
+  return { name, kind: 'choice', choices, fallback, help };
+}
+
+function text(name: string, fallback: string, help: string): Flag {
+  return { name, kind: 'text', fallback, help };
+}
+
+const LARGEST_INTEGER = 2 ** 31 - 1;
+
+/** Every flag of `overlayd`: flanneld's by their names, then our own. */
+export const FLAGS: readonly Flag[] = [
+  text('net-config-path', '/etc/kube-flannel/net-conf.json', "the network's configuration, in flannel's form"),
+  text('subnet-file', '/run/flannel/subnet.env', "where this host's subnets and MTU are written"),
+  { name: 'iface', kind: 'list', fallback: '', help: 'interface or address that carries the overlay; repeatable' },
+  {
+    name: 'iface-regex',
+    kind: 'list',
+    fallback: '',
+    help: 'the same by an expression over addresses, then names; repeatable',
+  },
+  text('iface-can-reach', '', 'the interface from which the kernel reaches this address'),
+  text('public-ip', '', 'IPv4 address that peers are told, if not that of the interface'),
+  text('public-ipv6', '', 'the same for IPv6'),
+  text('healthz-ip', '0.0.0.0', 'address on which /healthz, /readyz and /status are answered'),
+  integer('healthz-port', 0, [0, 65_535], 'port for them; 0 answers nowhere'),
+  integer('subnet-lease-renew-margin', 60, [1, 1439], 'minutes before its end at which the lease is renewed'),
+  integer('v', 0, [0, LARGEST_INTEGER], 'flanneld’s verbosity: 1 or more is --log-level=debug'),
+  text('vmodule', '', 'accepted for flanneld’s sake, without effect'),
+  text('log_backtrace_at', '', 'accepted for flanneld’s sake, without effect'),
+  { name: 'set-node-network-unavailable', kind: 'switch', fallback: 'true', help: 'concerns Kubernetes only' },
+  missing('etcd-endpoints', 'text', 'http://127.0.0.1:4001,http://127.0.0.1:2379', 'leases in etcd'),
+  missing('etcd-prefix', 'text', '/coreos.com/network', 'leases in etcd'),
+  missing('etcd-keyfile', 'text', '', 'leases in etcd'),
+  missing('etcd-certfile', 'text', '', 'leases in etcd'),
+  missing('etcd-cafile', 'text', '', 'leases in etcd'),
+  missing('etcd-username', 'text', '', 'leases in etcd'),
+  missing('etcd-password', 'text', '', 'leases in etcd'),
+  missing('kube-subnet-mgr', 'switch', 'false', 'leases from the Kubernetes API'),
+  missing('kube-api-url', 'text', '', 'leases from the Kubernetes API'),
+  missing('kubeconfig-file', 'text', '', 'leases from the Kubernetes API'),
+  missing('kube-annotation-prefix', 'text', 'flannel.alpha.coreos.com', 'leases from the Kubernetes API'),
+  missing('ip-masq', 'switch', 'false', 'masquerade what leaves the network'),
+  missing('ip-masq-fully-random-disable', 'switch', 'false', 'masquerade without random source ports'),
+  missing('iptables-resync', 'integer', '5', 'seconds between two looks at the firewall’s rules'),
+  missing('iptables-forward-rules', 'switch', 'false', 'firewall rules that accept the overlay’s packets'),
+  missing('ip-blackhole-route', 'switch', 'false', 'a blackhole route for the own subnet'),
+  text('local-store', '', 'directory that holds the leases of all agents of this machine'),
+  text(
+    'host-id',
+    '',
+    'who this host is, on no other host; else NODE_NAME, else one generated and kept below --state-dir',
+  ),
+  text('state-dir', '/var/lib/overlay', 'what has to survive a reboot of this host'),
+  text('instance', 'default', 'tells several agents of one network namespace apart'),
+  choice('sysctls', ['on', 'off'], 'on', 'whether kernel settings that are insufficient are changed'),
+  choice(
+    'route-metric',
+    ['on', 'off'],
+    'on',
+    'whether each IPv4 route gets a metric of its own, which makes many quick to add',
+  ),
+  {
+    name: 'doubt-hold',
+    kind: 'duration',
+    fallback: '60s',
+    help: 'how long a removal of many peers at once is held; 0 holds none',
+  },
+  choice(
+    'apply-changes',
+    ['restart', 'now'],
+    'restart',
+    'when a configuration that moves traffic is taken; SIGHUP takes it too',
+  ),
+  choice('log-level', ['error', 'warn', 'info', 'debug'], 'info', 'the least important lines that are written'),
+  choice('log-format', ['auto', 'text', 'json'], 'auto', 'auto: text on a terminal, else JSON'),
+  { name: 'version', kind: 'switch', fallback: 'false', help: 'print the version and end' },
+  { name: 'help', kind: 'switch', fallback: 'false', help: 'print this and end' },
+];

@@ -1,0 +1,88 @@
+import type { AgentStatus, Finding, HeldLease } from '@overlay/core';
+import { FAMILIES } from '@overlay/core';
+
+/** What is answered to a request. */
+export interface Answer {
+  readonly status: number;
+  readonly type: 'text/plain; charset=utf-8' | 'application/json';
+  readonly body: string;
+}
+
+/** The most lines of one kind; the counts tell of all. */
+const LISTED = 20;
+
+function text(status: number, lines: readonly string[]): Answer {
+  return { status, type: 'text/plain; charset=utf-8', body: `${lines.join('\n')}\n` };
+}
+
+/** `/healthz`: whoever is answered at all has met a loop that turns. */
+export function healthz(): Answer {
+  return text(200, ['flanneld is running']);
+}
+
+/**
+ * `/readyz`: 200 when this host can carry traffic, else 503; flanneld's words first, then one line for each thing that
+ * is waited for or not as it should be. Trouble of peers or of the store is told and does not make it 503.
+ */
+export function readyz(status: AgentStatus | undefined, findings: readonly Finding[]): Answer {
+  if (status === undefined) return text(503, ['flanneld is not ready yet', 'waiting: the agent is starting']);
+  const { ready, reasons } = status.readiness;
+  const waiting = status.waitingFor.length > 0 ? status.waitingFor : reasons.map(({ message }) => message);
+  const lines = [
+    ready ? 'flanneld is ready' : 'flanneld is not ready yet',
+    ...(ready ? [] : waiting.map((what) => `waiting: ${what}`)),
+    ...pendingLines(status),
+    ...status.problems.map((problem) => `problem: ${problem}`),
+    ...peerLines(status),
+    ...heldLines(status),
+    ...[...findings, ...status.findings].map(({ level, message, remedy }) => `${level}: ${message}; ${remedy}`),
+  ];
+  return text(ready ? 200 : 503, lines);
+}
+
+/** `/status`: everything that the agent knows of itself, less the text values of backend options: they may be secret. */
+export function statusAnswer(status: AgentStatus | undefined, findings: readonly Finding[]): Answer {
+  const body = status === undefined ? { phase: 'idle' } : { ...status, findings: [...findings, ...status.findings] };
+  return { status: 200, type: 'application/json', body: `${JSON.stringify(body, withoutSecrets, 2)}\n` };
+}
+
+/** A replacer for JSON.stringify. Only a backend's configuration has a member `options`. */
+function withoutSecrets(name: string, value: unknown): unknown {
+  if (name !== 'options' || typeof value !== 'object' || value === null) return value;
+  const simple = (option: unknown): boolean => typeof option === 'number' || typeof option === 'boolean';
+  return Object.fromEntries(Object.entries(value).map(([key, option]) => [key, simple(option) ? option : '(text)']));
+}
+
+function heldLine({ key, reasons, problem }: HeldLease): string {
+  const why = FAMILIES.flatMap((family) => (reasons[family] === undefined ? [] : [`${family}: ${reasons[family]}`]));
+  return `held lease ${key}: ${[...(problem === undefined ? [] : [problem]), ...why].join('; ')}`;
+}
+
+function pendingLines({ pending, applying }: AgentStatus): string[] {
+  const lines: string[] = [];
+  if (applying !== undefined && applying.changes.length > 0) lines.push(`applying: ${applying.changes.join('; ')}`);
+  if (pending !== undefined) {
+    lines.push(`pending until the next restart or SIGHUP: ${pending.changes.join('; ')}`);
+  }
+  return lines;
+}
+
+function peerLines({ network }: AgentStatus): string[] {
+  if (network === undefined) return [];
+  const lines = network.problems
+    .slice(0, LISTED)
+    .map(({ peer, message }) => (peer === undefined ? `problem: ${message}` : `peer ${peer}: ${message}`));
+  const more = network.problems.length - lines.length;
+  return more > 0 ? [...lines, `and ${more} more problems; ${network.failed} objects or peers in all`] : lines;
+}
+
+function heldLines({ heldLeases, heldLeaseCount, heldRemovals, heldRemovalCount }: AgentStatus): string[] {
+  const lines = heldLeases.slice(0, LISTED).map(heldLine);
+  if (heldLeaseCount > lines.length) lines.push(`and ${heldLeaseCount - lines.length} more held leases`);
+  if (heldRemovalCount > 0) {
+    const some = heldRemovals.slice(0, LISTED).map(({ key }) => key);
+    const more = heldRemovalCount > some.length ? ` and ${heldRemovalCount - some.length} more` : '';
+    lines.push(`held removals of many peers at once (${heldRemovalCount}): ${some.join(', ')}${more}`);
+  }
+  return lines;
+}

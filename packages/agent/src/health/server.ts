@@ -1,0 +1,116 @@
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
+import type { Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorCode, errorText, OverlayError, throwIfAborted } from '@overlay/core';
+import type { Answer } from './answers.js';
+
+/** A connection that says nothing for so long is closed, in milliseconds. */
+const IDLE_MS = 10_000;
+
+/** How long the port of an agent that has just ended may still be taken, and how often that is tried, in milliseconds. */
+const TAKEN_MS = 1000;
+const AGAIN_MS = 20;
+
+export interface HealthServerOptions {
+  readonly address: string;
+  /** 1 to 65535; 0 lets the kernel choose one. */
+  readonly port: number;
+  readonly signal: AbortSignal;
+  /** The answer to a path, or undefined when there is no such path. */
+  readonly answer: (path: string) => Answer | undefined;
+}
+
+/** Answers over HTTP until it is closed. */
+export interface HealthServer {
+  readonly port: number;
+  close(): void;
+}
+
+/**
+ * Listens. The HTTP implementation is loaded when the first connection comes: until then the port is a plain TCP one,
+ * which keeps it out of the way of the start.
+ *
+ * @throws OverlayError `OVERLAY_HEALTH_LISTEN`, `OVERLAY_ABORTED`.
+ */
+export async function listenHealth(options: HealthServerOptions): Promise<HealthServer> {
+  const { address, port, signal, answer } = options;
+  const sockets = new Set<Socket>();
+  let http: Promise<HttpServer> | undefined;
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    // Whoever asks may go away at any time.
+    socket.on('error', () => undefined);
+    socket.setTimeout(IDLE_MS, () => socket.destroy());
+    http ??= loadHttp(answer);
+    http.then(
+      (loaded) => void loaded.emit('connection', socket),
+      () => socket.destroy(),
+    );
+  });
+  const deadline = performance.now() + TAKEN_MS;
+  for (;;) {
+    throwIfAborted('listening for health checks', signal);
+    try {
+      await listen(server, address, port);
+      break;
+    } catch (error) {
+      if (errorCode(error) !== 'EADDRINUSE' || performance.now() > deadline) throw refused(address, port, error);
+      await delay(AGAIN_MS);
+    }
+  }
+  server.on('error', () => undefined);
+  const bound = server.address();
+  return {
+    port: typeof bound === 'object' && bound !== null ? bound.port : port,
+    close: () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+async function loadHttp(answer: HealthServerOptions['answer']): Promise<HttpServer> {
+  const { createServer: createHttpServer } = await import('node:http');
+  return createHttpServer((request, response) => respond(request, response, answer));
+}
+
+function respond(request: IncomingMessage, response: ServerResponse, answer: HealthServerOptions['answer']): void {
+  const reply = (status: number, type: string, body: string): void => {
+    response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  };
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    reply(405, 'text/plain; charset=utf-8', 'only GET and HEAD are answered here\n');
+    return;
+  }
+  const found = answer((request.url ?? '/').split('?', 1)[0]);
+  if (found === undefined) reply(404, 'text/plain; charset=utf-8', 'there is /healthz, /readyz and /status\n');
+  else reply(found.status, found.type, found.body);
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error): void => {
+      server.off('listening', listening);
+      reject(error);
+    };
+    const listening = (): void => {
+      server.off('error', failed);
+      resolve();
+    };
+    server.once('error', failed).once('listening', listening).listen({ host, port });
+  });
+}
+
+function refused(address: string, port: number, cause: unknown): OverlayError {
+  const flag = errorCode(cause) === 'EADDRNOTAVAIL' ? '--healthz-ip' : '--healthz-port';
+  const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return new OverlayError(
+    'OVERLAY_HEALTH_LISTEN',
+    `${flag}: cannot listen on ${where} for health checks: ${errorText(cause)}; choose another, or --healthz-port=0 for none`,
+    { key: flag, cause },
+  );
+}
