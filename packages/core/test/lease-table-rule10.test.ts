@@ -152,9 +152,22 @@ describe('removals that are doubted', () => {
     ]);
     expect([...bench.table.held()][0]).toEqual({
       key: 'h2',
-      reasons: { ipv4: 'claims "mac:aa", which lease "h1" has' },
+      reasons: { ipv4: 'claims "mac:aa", taken by lease "h1"' },
     });
     expect(bench.take(bench.table.snapshot(same, 10 + HOLD))).toBe('deleted h2 h3 h4');
+  });
+
+  test('a refused version comes in when it is due, if what it wants is free by then', () => {
+    const bench = network(4);
+    const withMac = (n: number, mac: string): Lease => lease4(`h${n}`, `10.244.${n}.0/24`, `192.168.0.${n}`, mac);
+    bench.take(
+      bench.table.setClaims(({ attributes: { ipv4 } }) => [`mac:${(ipv4?.data ?? ipv4?.publicIP) as string}`], 0),
+    );
+    const same = [1, 2, 3, 4].map((n) => withMac(n, 'aa'));
+    expect(bench.take(bench.table.snapshot(same, 10))).toBe('set h1');
+    expect(bench.take(bench.table.changes([{ type: 'set', lease: withMac(1, 'bb') }], 20))).toBe('set h1');
+    expect(bench.table.doubt?.keys).toEqual(['h2', 'h3', 'h4']);
+    expect(bench.take(bench.table.settle(10 + HOLD))).toBe('set h2, deleted h3 h4');
   });
 
   test('one family lost by many', () => {
@@ -257,6 +270,14 @@ describe('how a doubt ends', () => {
     expect(bench.take(bench.table.setNetConf(elsewhere, 30))).toBe('deleted h1 h3');
     expect(bench.table.doubt).toBeUndefined();
     expect([...bench.table.held()]).toEqual([]);
+  });
+
+  test('what this host takes from the network is no removal, but still one of the peers', () => {
+    const bench = network(10);
+    bench.take(bench.table.changes([{ type: 'set', lease: { ...host(201), key: 'h1' } }], 10));
+    expect(bench.take(bench.table.setUnderlay(['10.244.201.7' as Address], 20))).toBe('deleted h1');
+    expect(bench.take(bench.table.changes([gone(2)], 30))).toBe('deleted h2');
+    expect(bench.take(bench.table.changes([gone(3)], 40))).toBe('nothing');
   });
 
   test('what is gone from the store does not come back when this host changes its mind', () => {

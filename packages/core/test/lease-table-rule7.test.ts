@@ -148,15 +148,11 @@ const held: [string, Lease, Omit<HeldLease, 'key'>][] = [
   ['in our subnet', x(ok, '10.244.1.9'), v4("public IP 10.244.1.9 is inside this host's own subnet 10.244.1.0/24")],
   ['in their subnet', x(ok, '10.244.2.9'), v4('public IP 10.244.2.9 is inside the subnet 10.244.2.0/24 of lease "h2"')],
   // Claims.
-  [
-    'our MAC',
-    x(ok, undefined, { mac: '02:00:00:00:00:01' }),
-    v4('claims "mac:02:00:00:00:00:01", which this host has'),
-  ],
+  ['our MAC', x(ok, undefined, { mac: '02:00:00:00:00:01' }), v4('claims "mac:02:00:00:00:00:01", taken by this host')],
   [
     'their MAC',
     x(ok, undefined, { mac: '02:00:00:00:00:02' }),
-    v4('claims "mac:02:00:00:00:00:02", which lease "h2" has'),
+    v4('claims "mac:02:00:00:00:00:02", taken by lease "h2"'),
   ],
   [
     'a MAC that is none',

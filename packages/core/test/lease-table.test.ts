@@ -134,7 +134,7 @@ describe('of two in conflict the first stays', () => {
       'deleted h2 h3',
     );
     expect([...bench.table.held()].map(({ reasons }) => reasons.ipv4)).toEqual(
-      ['h2', 'h3'].map(() => 'claims "ip:192.0.2.1", which lease "h1" has'),
+      ['h2', 'h3'].map(() => 'claims "ip:192.0.2.1", taken by lease "h1"'),
     );
     expect(bench.take(bench.table.changes(set(host(1)), 2))).toBe('set h1 h2');
     expect(bench.take(bench.table.setClaims(() => [], 3))).toBe('set h3');

@@ -99,7 +99,7 @@ function judgeFamily(lease: Lease, family: Family, bench: Bench): FamilyVerdict 
   const claims = readClaims(lease, family, bench.claimsOf);
   if (typeof claims === 'string') return { reason: claims };
   const ours = claims.find((claim) => bench.ownClaims.has(claim));
-  if (ours !== undefined) return { reason: `claims ${quoted(ours)}, which this host has` };
+  if (ours !== undefined) return { reason: `claims ${quoted(ours)}, taken by this host` };
   const conflict = occupancy.conflict(family, subnetBlock, addressOnly, claims);
   return conflict ? { reason: conflict } : { claims };
 }

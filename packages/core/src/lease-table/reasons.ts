@@ -18,7 +18,8 @@ function inWords(reason: string | Conflict, peer: Peer, family: Family, occupanc
   if (typeof reason === 'string') return reason;
   const { rule, id } = reason;
   const holder = occupancy.ownerOf(reason);
-  const owner = holder === undefined ? 'another lease' : `lease ${quoted(holder.key)}`;
+  // A version that is refused while its removal is doubted is not judged again before that is decided.
+  const owner = holder === undefined ? 'a lease that has let it go since' : `lease ${quoted(holder.key)}`;
   const subnet = `subnet ${peer.lease?.subnets[family]}`;
   switch (rule) {
     case 'overlap':
@@ -28,6 +29,6 @@ function inWords(reason: string | Conflict, peer: Peer, family: Family, occupanc
     case 'inside-subnet':
       return `public IP ${peer.lease?.attributes[family]?.publicIP} is inside the subnet ${id} of ${owner}`;
     case 'claim':
-      return `claims ${quoted(id)}, which ${owner} has`;
+      return `claims ${quoted(id)}, taken by ${owner}`;
   }
 }
