@@ -19,6 +19,8 @@ import type { NetworkContext, NetworkDesign } from './design.js';
 /** The owner of what belongs to this host. Not a lease's key: those are never empty. */
 const SELF = '';
 const MOST_PROBLEMS = 100;
+/** Peers that are not reached and get a log line each. */
+const MOST_LINES = 10;
 
 /** A {@link Network} made of a {@link NetworkDesign} and the reconciler. */
 export class DeclarativeNetwork implements Network {
@@ -170,13 +172,19 @@ export class DeclarativeNetwork implements Network {
     this.#scope.set(lease.key, objects);
     const before = this.#unreached.get(lease.key);
     if (problem === before) return;
-    if (problem === undefined) {
-      this.#unreached.delete(lease.key);
-      this.logger.info(`${this.design.name}: peer ${lease.key} is reached again`);
-    } else {
-      this.#unreached.set(lease.key, problem);
-      this.logger.warn(`${this.design.name}: peer ${lease.key}: ${problem}`);
-    }
+    if (problem === undefined) this.#unreached.delete(lease.key);
+    else this.#unreached.set(lease.key, problem);
+    this.#sayReached(lease.key, problem);
+  }
+
+  /** A line for a peer; when many are not reached, the status tells which. */
+  #sayReached(peer: string, problem: string | undefined): void {
+    const { name } = this.design;
+    const others = this.#unreached.size;
+    if (others > MOST_LINES) return;
+    if (problem === undefined) this.logger.info(`${name}: peer ${peer} is reached again`);
+    else if (others < MOST_LINES) this.logger.warn(`${name}: peer ${peer}: ${problem}`);
+    else this.logger.warn(`${name}: ${others} peers are not reached; from now on only the status says which`);
   }
 
   #deletePeer(key: string): void {
