@@ -11,7 +11,7 @@ test('a full and a read-only file system are problems that are shown and go away
   try {
     // The mount goes with its namespace, whatever happens to the program.
     const command = ['--mount', '--propagation', 'private', process.execPath, PROGRAM, directory.path];
-    const { stdout } = await promisify(execFile)('unshare', command);
+    const { stdout } = await promisify(execFile)('unshare', command, { timeout: 25_000, killSignal: 'SIGKILL' });
     expect(JSON.parse(stdout)).toEqual({
       full: {
         problem: expect.stringMatching(/cannot be written in .*ENOSPC.*trying again/),

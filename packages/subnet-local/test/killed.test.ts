@@ -17,19 +17,30 @@ const { signal } = new AbortController();
 
 describe('kill -9 at every step of an acquisition', () => {
   let directory: ReturnType<typeof temporaryDirectory>;
+  let end: AbortController;
 
   beforeEach(() => {
     directory = temporaryDirectory();
+    end = new AbortController();
   });
-  afterEach(() => directory.remove());
+  afterEach(() => {
+    // A process that waits in vain is not to outlive its test.
+    end.abort();
+    directory.remove();
+  });
 
   function run(hostId: string, conf: string, nth: number): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
-      execFile(process.execPath, [PROGRAM, directory.path, hostId, conf, String(nth)], (error, stdout, stderr) => {
-        if (error === null) resolve(stdout);
-        else if (error.signal === 'SIGKILL') resolve(undefined);
-        else reject(new Error(stderr, { cause: error }));
-      });
+      execFile(
+        process.execPath,
+        [PROGRAM, directory.path, hostId, conf, String(nth)],
+        { signal: end.signal, killSignal: 'SIGTERM' },
+        (error, stdout, stderr) => {
+          if (error === null) resolve(stdout);
+          else if (error.signal === 'SIGKILL') resolve(undefined);
+          else reject(new Error(stderr, { cause: error }));
+        },
+      );
     });
   }
 

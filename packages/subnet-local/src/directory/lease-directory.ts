@@ -56,6 +56,10 @@ export class LeaseDirectory {
     return `${dev}:${ino}:${birthtimeNs}`;
   }
 
+  isThere(): boolean {
+    return statSync(this.path, { throwIfNoEntry: false }) !== undefined;
+  }
+
   /**
    * Looks for a lease in a file.
    *

@@ -1,5 +1,5 @@
 import type { Clock, LeaseAttributes, Logger, OwnLease, OwnLeaseState } from '@overlay/core';
-import { abortError, errorText, OverlayError, throwIfAborted } from '@overlay/core';
+import { errorText, OverlayError, throwIfAborted } from '@overlay/core';
 import type { Observable, Subscription } from 'rxjs';
 import { BehaviorSubject } from 'rxjs';
 import type { Holder } from '../allocation/claim.js';
@@ -13,6 +13,7 @@ import { encodeLease } from '../format/lease-content.js';
 import { subnetsText } from '../format/lease-name.js';
 import type { LeaseView } from '../view/lease-view.js';
 import { jittered, wait } from '../wait.js';
+import { Publications } from './publications.js';
 import { Rivals } from './rivals.js';
 
 export interface LeaseKeeperOptions {
@@ -23,11 +24,6 @@ export interface LeaseKeeperOptions {
   readonly logger: Logger;
   readonly ttlMs: number;
   readonly renewMarginMs: number;
-}
-
-interface Publication {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
 }
 
 const FIRST_RETRY_MS = 200;
@@ -50,7 +46,7 @@ export class LeaseKeeper implements OwnLease {
   /** The lease as it was last written or read. */
   #record: LeaseRecord;
   #attributes: LeaseAttributes;
-  #waiting: Publication[] = [];
+  readonly #publications = new Publications();
   #running: Promise<void> | undefined;
   #again = false;
   #trouble: string | undefined;
@@ -94,25 +90,9 @@ export class LeaseKeeper implements OwnLease {
     throwIfAborted(what, signal);
     if (this.#closing.signal.aborted) throw this.#closed(what);
     this.#attributes = attributes;
-    await new Promise<void>((resolve, reject) => {
-      const publication = {
-        resolve: (): void => {
-          signal.removeEventListener('abort', stopped);
-          resolve();
-        },
-        reject: (error: unknown): void => {
-          signal.removeEventListener('abort', stopped);
-          reject(error);
-        },
-      };
-      const stopped = (): void => {
-        this.#waiting = this.#waiting.filter((other) => other !== publication);
-        reject(abortError(what, signal));
-      };
-      signal.addEventListener('abort', stopped, { once: true });
-      this.#waiting.push(publication);
-      this.#check();
-    });
+    const published = this.#publications.wait(what, signal);
+    this.#check();
+    await published;
   }
 
   async close(): Promise<void> {
@@ -120,9 +100,7 @@ export class LeaseKeeper implements OwnLease {
     this.#cancelTimer?.();
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     await this.#running;
-    for (const publication of this.#waiting.splice(0)) {
-      publication.reject(this.#closed(`publishing attributes of ${subnetsText(this.#record.subnets)}`));
-    }
+    this.#publications.fail(this.#closed(`publishing attributes of ${subnetsText(this.#record.subnets)}`));
     this.#state.complete();
   }
 
@@ -132,19 +110,18 @@ export class LeaseKeeper implements OwnLease {
     this.#again = true;
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
+      // Somebody may have asked between the last round and now.
+      if (this.#again) this.#check();
     });
   }
 
   async #run(): Promise<void> {
     while (this.#again && !this.#closing.signal.aborted) {
       this.#again = false;
-      const publications = [...this.#waiting];
+      const published = this.#publications.current();
       try {
         const trouble = await this.#mend();
-        if (trouble === undefined) {
-          this.#waiting = this.#waiting.filter((publication) => !publications.includes(publication));
-          for (const publication of publications) publication.resolve();
-        }
+        if (trouble === undefined) published();
         this.#setTrouble(trouble);
       } catch (error) {
         if (this.#closing.signal.aborted) return;

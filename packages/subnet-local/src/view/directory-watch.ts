@@ -45,7 +45,8 @@ export class DirectoryWatch {
    */
   attach(): boolean {
     const identity = this.directory.identity();
-    if (this.#watcher !== undefined && identity === this.#identity) return false;
+    const same = identity === this.#identity;
+    if (this.#watcher !== undefined && same) return false;
     this.#detach();
     this.#identity = identity;
     try {
@@ -60,7 +61,7 @@ export class DirectoryWatch {
     } catch (error) {
       this.#degraded(errorText(error));
     }
-    return true;
+    return !same;
   }
 
   /** Has everything looked at again after the poll's interval, but not sooner than `atLeastMs`. */

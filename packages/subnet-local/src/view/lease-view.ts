@@ -9,6 +9,7 @@ import { wait } from '../wait.js';
 import { DirectoryWatch } from './directory-watch.js';
 import { JunkLog } from './junk-log.js';
 import { LeaseBook } from './lease-book.js';
+import { LeaseFiles, VANISHED_MS } from './lease-files.js';
 
 export interface LeaseViewOptions {
   readonly directory: LeaseDirectory;
@@ -22,8 +23,6 @@ export interface LeaseViewOptions {
   readonly onOver: (records: readonly LeaseRecord[]) => void;
 }
 
-/** A file that vanished is believed to be gone after this time: its host may be writing it again. */
-const VANISHED_MS = 250;
 /** Files that are read in one go, so that nothing else of the process waits longer than some milliseconds. */
 const SLICE = 200;
 const LONGEST_TIMER_MS = 24 * 3_600_000;
@@ -39,10 +38,10 @@ export class LeaseView {
   readonly #watch: DirectoryWatch;
   readonly #book: LeaseBook;
   readonly #junk: JunkLog;
+  readonly #files: LeaseFiles;
   readonly #closing = new AbortController();
 
   #touched = new Set<string>();
-  readonly #vanished = new Map<string, () => void>();
   #wantsAll = false;
   #wantsSnapshot = false;
   #waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
@@ -59,6 +58,7 @@ export class LeaseView {
     this.#options = options;
     this.#book = new LeaseBook(options.graceMs);
     this.#junk = new JunkLog(options.directory.path, options.logger);
+    this.#files = new LeaseFiles(options.directory, this.#book, this.#junk, options.clock, () => this.#onDecided());
     this.#watch = new DirectoryWatch(options.directory, options.clock, options.pollMs, {
       touched: (name) => this.#onTouched(name),
       unsure: () => this.#look(),
@@ -115,8 +115,7 @@ export class LeaseView {
     this.#closing.abort();
     this.#watch.close();
     this.#cancelExpiry?.();
-    for (const cancel of this.#vanished.values()) cancel();
-    this.#vanished.clear();
+    this.#files.close();
     await this.#running;
     for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#closedError());
     this.events.complete();
@@ -156,13 +155,12 @@ export class LeaseView {
     const names = this.#touched;
     this.#touched = new Set();
     for (const name of names) {
-      this.#readFile(name);
+      this.#files.look(name);
       this.looked.next(name);
     }
-    if (this.#away === undefined && this.#ready) {
-      this.#confirmedAt = this.#options.clock.now();
-      this.#tell(false);
-    }
+    if (this.#away !== undefined) return;
+    this.#confirmedAt = this.#options.clock.now();
+    this.#tell(false);
   }
 
   async #lookAtAll(): Promise<void> {
@@ -174,7 +172,7 @@ export class LeaseView {
       const missed = await this.#scan();
       this.#onAway(undefined);
       this.#confirmedAt = startedAt;
-      this.#tell(missed, true);
+      this.#tell(missed || !this.#ready, true);
       // Looking takes 2 % of the time at most.
       this.#watch.pollAgain(50 * (clock.now() - startedAt));
       for (const waiter of waiters) waiter.resolve();
@@ -208,75 +206,20 @@ export class LeaseView {
     const present = new Set(names);
     for (let at = 0; at < names.length; at += SLICE) {
       if (at > 0) await nextTurn(undefined, { signal });
-      for (const name of names.slice(at, at + SLICE)) this.#readFile(name);
+      for (const name of names.slice(at, at + SLICE)) this.#files.look(name);
     }
     const vanished = [...this.#book.names()].filter((name) => !present.has(name));
     if (vanished.length > 0) {
       await wait(clock, VANISHED_MS, `reading leases in ${directory.path}`, signal);
-      for (const name of vanished) this.#readFile(name, true);
+      for (const name of vanished) this.#files.look(name, true);
     }
     this.#junk.keepOnly(present);
     return gap;
   }
 
-  #readFile(name: string, confirmed = false): void {
-    if (name.startsWith('.')) return;
-    const known = this.#book.get(name);
-    const reading = this.#options.directory.read(name, known);
-    if (reading.kind !== 'absent') this.#believeIn(name);
-    switch (reading.kind) {
-      case 'lease':
-        this.#book.set(reading.record);
-        this.#junk.clear(name);
-        return;
-      case 'absent':
-        this.#junk.clear(name);
-        if (known === undefined) return;
-        if (confirmed) this.#forget(name);
-        else this.#doubt(name);
-        return;
-      // What cannot be read at present leaves what was read before: no peer is lost by it.
-      case 'junk':
-        this.#junk.report(name, reading.why, known !== undefined);
-        return;
-      case 'trouble':
-        this.#junk.report(name, errorText(reading.error), known !== undefined);
-    }
-  }
-
-  #believeIn(name: string): void {
-    this.#vanished.get(name)?.();
-    this.#vanished.delete(name);
-  }
-
-  #forget(name: string): void {
-    this.#believeIn(name);
-    this.#book.delete(name);
-  }
-
-  #doubt(name: string): void {
-    if (this.#vanished.has(name)) return;
-    const cancel = this.#options.clock.after(VANISHED_MS, () => {
-      this.#vanished.delete(name);
-      // With the whole directory away nothing is known of any file in it.
-      if (this.#away !== undefined) return;
-      this.#readFile(name, this.#directoryIsThere());
-      this.#tell(false);
-    });
-    this.#vanished.set(name, cancel);
-  }
-
-  #directoryIsThere(): boolean {
-    try {
-      this.#options.directory.identity();
-      return true;
-    } catch {
-      this.#look();
-      return false;
-    }
-  }
-
   #tell(gap: boolean, all = false): void {
+    // Whoever subscribes gets a snapshot first.
+    if (!gap && !this.#ready) return;
     const now = this.#options.clock.now();
     // What could not be removed is tried again at each look at everything.
     if (all || now >= this.#book.nextDue) {
@@ -305,6 +248,11 @@ export class LeaseView {
       this.#expiryScheduled = undefined;
       this.#tell(false);
     });
+  }
+
+  #onDecided(): void {
+    if (this.#options.directory.isThere()) this.#tell(false);
+    else this.#look();
   }
 
   #onTouched(name: string): void {
