@@ -41,15 +41,18 @@ export class Resolution {
       case 'reachable':
       case 'permanent':
       case 'noarp':
+      // It answered some time ago, or asked for us itself; whether it still does is found out by using it.
+      case 'stale':
+      case 'delay':
         known.resolved = true;
-        known.failures = 0;
+        if (state !== 'stale' && state !== 'delay') known.failures = 0;
         break;
       case 'failed':
         known.failures += 1;
         if (known.failures >= FAILURES_TO_FALL_BACK) known.resolved = false;
         break;
       default:
-        // Stale, delay, probe, incomplete: on its way from one to another.
+        // Probe, incomplete: the kernel is asking.
         break;
     }
     return known.resolved !== before;
