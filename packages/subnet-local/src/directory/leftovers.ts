@@ -19,21 +19,25 @@ export function clearLeftovers(directory: LeaseDirectory, names: Iterable<string
   for (const name of names) {
     if (!name.startsWith('.')) continue;
     const gone = parseGoneName(name);
-    const limit = isTemporaryName(name)
-      ? TEMPORARY_MS
-      : gone !== undefined || parseClaimName(name) !== undefined
-        ? ABANDONED_MS
-        : undefined;
-    if (limit === undefined || !isOlder(directory.file(name), limit)) continue;
-    if (gone === undefined) {
+    if (gone !== undefined) {
+      clearGone(directory, name, gone.lease, now);
+    } else if (isTemporaryName(name)) {
+      if (isOlder(directory.file(name), TEMPORARY_MS)) directory.discard(name);
+    } else if (parseClaimName(name) !== undefined && isOlder(directory.file(name), ABANDONED_MS)) {
       directory.discard(name);
-      continue;
     }
-    try {
-      finishRemoval(directory, name, gone.lease, (record) => isExpired(record, now));
-    } catch {
-      // A read-only or full file system: the file stays, and counts as in use, until this can be done.
-    }
+  }
+}
+
+function clearGone(directory: LeaseDirectory, name: string, lease: string, now: number): void {
+  const reading = directory.read(name, undefined, lease);
+  // A lease that has ended can be finished off by anybody. About others their remover may know more.
+  const over = reading.kind === 'lease' && isExpired(reading.record, now);
+  if (!over && !isOlder(directory.file(name), ABANDONED_MS)) return;
+  try {
+    finishRemoval(directory, name, lease, (record) => isExpired(record, now));
+  } catch {
+    // A read-only or full file system: the file stays, and counts as in use, until this can be done.
   }
 }
 
