@@ -6,7 +6,7 @@ import type { KernelSession } from '../kernel/session.js';
 import { MessageType } from '../netlink/protocol.js';
 import type { NetlinkMessage } from '../netlink/message.js';
 import { decodeAddress, dumpAddresses } from '../netlink/rtnetlink/address.js';
-import { decodeNeighbour, probeNeighbour } from '../netlink/rtnetlink/neighbour.js';
+import { decodeNeighbour, getNeighbour, probeNeighbour } from '../netlink/rtnetlink/neighbour.js';
 import { decodeRoute } from '../netlink/rtnetlink/route.js';
 import { lookupRoute } from '../netlink/rtnetlink/route-requests.js';
 import type { PeerWatch } from '../network/design.js';
@@ -97,7 +97,7 @@ export class Adjacency implements PeerWatch {
     if (!byRoute?.direct || !this.#context.confirmed) return byRoute;
     if (!this.#resolution.follows(address)) {
       this.#resolution.follow(address);
-      void this.#probe([address]);
+      void this.#look(address, host.interface.index);
       this.#scheduleProbes();
     }
     if (this.#resolution.resolved(address)) return DIRECT;
@@ -234,6 +234,18 @@ export class Adjacency implements PeerWatch {
     if (this.#closed) return;
     if (JSON.stringify([...this.#onLink]) !== before) this.#tell();
     await this.#ask([...this.#answers.keys()]);
+  }
+
+  /** Reads what the kernel knows of a neighbour already, of which no notification will tell; then has it asked. */
+  async #look(address: Address, index: number): Promise<void> {
+    const { session } = this.#context;
+    const known = await session.use((port) => port.query(getNeighbour({ index, address }))).then(
+      (message) => decodeNeighbour(message)?.state,
+      () => undefined,
+    );
+    if (this.#closed) return;
+    if (known !== undefined && this.#resolution.heard(address, known)) this.#tell(this.#users.get(address) ?? []);
+    await this.#probe([address]);
   }
 
   #scheduleProbes(): void {
