@@ -286,6 +286,9 @@ export class Supervisor {
     const { dataplane } = this.succession;
     const phase = dataplane?.networkState?.phase;
     if (dataplane === undefined || phase === undefined || phase === 'starting') return;
+    // It starts programs, and pods wait for subnet.env.
+    const fileIsNext = this.file !== undefined && this.file.written === undefined && this.file.problem === undefined;
+    if (phase === 'ready' && fileIsNext) return;
     this.preflight.run(dataplane.backend, this.host.host);
   }
 }
