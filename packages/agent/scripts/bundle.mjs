@@ -1,12 +1,19 @@
-// Bundles each program into one file, which starts sooner than a hundred modules do. Needs what tsc makes.
-import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+// Bundles each program into one file, which starts sooner than a hundred modules do, and keeps the code that V8 makes of
+// it. Needs what tsc makes.
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const folder = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const bundle = path.join(folder, 'bundle');
 const { version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+
+/** How long the agent may take to come up for its code, in milliseconds. */
+const WARM_MS = 10_000;
 
 /** The folder of an installed package, found as Node finds it. */
 function packageFolder(name) {
@@ -17,26 +24,68 @@ function packageFolder(name) {
   }
 }
 
+async function bundlePrograms() {
+  await build({
+    entryPoints: ['overlayd', 'overlay'].map((name) => ({ in: path.join(folder, `dist/${name}-main.js`), out: name })),
+    outdir: bundle,
+    outExtension: { '.js': '.cjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20.19',
+    // import() would load Node's loader of ES modules.
+    supported: { 'dynamic-import': false },
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'eof',
+    logLevel: 'warning',
+    // Node's condition leads to rxjs in CommonJS, all of it; the modules can be cut down to what is used.
+    alias: { rxjs: path.join(packageFolder('rxjs'), 'dist/esm/index.js') },
+    define: { OVERLAY_VERSION: JSON.stringify(version), 'import.meta.url': '__bundleUrl' },
+    banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
+  });
+  cpSync(path.join(packageFolder('@overlay/linux'), 'prebuilds'), path.join(bundle, 'prebuilds'), { recursive: true });
+}
+
+/** Resolves when the process has ended, whatever came of it. */
+function ended(child) {
+  return new Promise((resolve) => child.once('error', resolve).once('exit', resolve));
+}
+
+/**
+ * Lets the agent come up in a network namespace of its own and keeps the code of all that this took. Where no namespace
+ * can be had (a container without privileges), what only loading it takes has to do.
+ */
+async function keepCode() {
+  const keeper = path.join(folder, 'scripts', 'keep-code.cjs');
+  const scratch = mkdtempSync(path.join(os.tmpdir(), 'overlay-bundle-'));
+  const at = (name) => path.join(scratch, name);
+  try {
+    writeFileSync(at('net-conf.json'), '{"Network":"10.244.0.0/16","Backend":{"Type":"vxlan"}}');
+    const agent = [process.execPath, keeper, 'overlayd', `--net-config-path=${at('net-conf.json')}`];
+    agent.push(`--local-store=${at('store')}`, `--subnet-file=${at('subnet.env')}`, '--host-id=build');
+    agent.push('--healthz-ip=127.0.0.1', '--healthz-port=9980', '--iface=eth0');
+    const host = 'ip link set lo up && ip link add eth0 type veth peer name wire && ip addr add 192.0.2.1/24 dev eth0 && ';
+    const shell = `${host}ip link set wire up && ip link set eth0 up && exec "$@"`;
+    const unshare = process.getuid() === 0 ? ['--net'] : ['--user', '--map-root-user', '--net'];
+    const child = spawn('unshare', [...unshare, 'sh', '-c', shell, 'sh', ...agent], { stdio: 'ignore' });
+    const end = ended(child);
+    const deadline = Date.now() + WARM_MS;
+    while (child.exitCode === null && !existsSync(at('subnet.env')) && Date.now() < deadline) {
+      await Promise.race([end, new Promise((resolve) => setTimeout(resolve, 20))]);
+    }
+    child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), 5000);
+    await end;
+    clearTimeout(late);
+    const kept = existsSync(at('subnet.env'));
+    if (!kept) await ended(spawn(process.execPath, [keeper, 'overlayd', '--version'], { stdio: 'ignore' }));
+    await ended(spawn(process.execPath, [keeper, 'overlay', 'lab', '--help'], { stdio: 'ignore' }));
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
 rmSync(bundle, { recursive: true, force: true });
-await build({
-  entryPoints: {
-    overlayd: path.join(folder, 'dist/overlayd-main.js'),
-    overlay: path.join(folder, 'dist/overlay-main.js'),
-  },
-  outdir: bundle,
-  outExtension: { '.js': '.cjs' },
-  bundle: true,
-  platform: 'node',
-  format: 'cjs',
-  target: 'node20.19',
-  minify: true,
-  // Names show in stack traces.
-  keepNames: false,
-  legalComments: 'eof',
-  logLevel: 'warning',
-  // Node's condition leads to rxjs in CommonJS, all of it; the modules can be cut down to what is used.
-  alias: { rxjs: path.join(packageFolder('rxjs'), 'dist/esm/index.js') },
-  define: { OVERLAY_VERSION: JSON.stringify(version), 'import.meta.url': '__bundleUrl' },
-  banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
-});
-cpSync(path.join(packageFolder('@overlay/linux'), 'prebuilds'), path.join(bundle, 'prebuilds'), { recursive: true });
+await bundlePrograms();
+await keepCode();
