@@ -49,6 +49,8 @@ export const testImports = [
   '@overlay/conformance',
   '@overlay/lab',
   '@overlay/linux',
+  '@overlay/backend-*',
+  '@overlay/subnet-*',
 ];
 
 /** Subpaths that are not for everybody: the folders whose sources may import them. Tests may import any. */
