@@ -239,10 +239,12 @@ export class Adjacency implements PeerWatch {
   /** Reads what the kernel knows of a neighbour already, of which no notification will tell; then has it asked. */
   async #look(address: Address, index: number): Promise<void> {
     const { session } = this.#context;
-    const known = await session.use((port) => port.query(getNeighbour({ index, address }))).then(
-      (message) => decodeNeighbour(message)?.state,
-      () => undefined,
-    );
+    const known = await session
+      .use((port) => port.query(getNeighbour({ index, address })))
+      .then(
+        (message) => decodeNeighbour(message)?.state,
+        () => undefined,
+      );
     if (this.#closed) return;
     if (known !== undefined && this.#resolution.heard(address, known)) this.#tell(this.#users.get(address) ?? []);
     await this.#probe([address]);

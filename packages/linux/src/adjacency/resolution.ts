@@ -4,6 +4,10 @@ import type { NeighbourState } from '../netlink/rtnetlink/neighbour-message.js';
 /** So many failed resolutions in a row make an address count as gone. */
 export const FAILURES_TO_FALL_BACK = 3;
 
+const ANSWERED: ReadonlySet<NeighbourState> = new Set(['reachable', 'permanent', 'noarp']);
+/** It answered some time ago, or asked for us itself; whether it still does is found out by using it. */
+const ONCE_KNOWN: ReadonlySet<NeighbourState> = new Set(['stale', 'delay']);
+
 interface Known {
   resolved: boolean;
   failures: number;
@@ -37,23 +41,14 @@ export class Resolution {
     const known = this.#known.get(address);
     if (!known) return false;
     const before = known.resolved;
-    switch (state) {
-      case 'reachable':
-      case 'permanent':
-      case 'noarp':
-      // It answered some time ago, or asked for us itself; whether it still does is found out by using it.
-      case 'stale':
-      case 'delay':
-        known.resolved = true;
-        if (state !== 'stale' && state !== 'delay') known.failures = 0;
-        break;
-      case 'failed':
-        known.failures += 1;
-        if (known.failures >= FAILURES_TO_FALL_BACK) known.resolved = false;
-        break;
-      default:
-        // Probe, incomplete: the kernel is asking.
-        break;
+    if (ANSWERED.has(state)) {
+      known.resolved = true;
+      known.failures = 0;
+    } else if (ONCE_KNOWN.has(state)) {
+      known.resolved = true;
+    } else if (state === 'failed') {
+      known.failures += 1;
+      if (known.failures >= FAILURES_TO_FALL_BACK) known.resolved = false;
     }
     return known.resolved !== before;
   }
