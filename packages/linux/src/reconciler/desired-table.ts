@@ -95,6 +95,28 @@ export class DesiredTable {
     this.#countLink(entry.object, -1);
   }
 
+  /** Drops what a scope wants of an entry and leaves the kernel as it is; another claimant takes it over. */
+  abandon(entry: Entry): void {
+    const others = this.#contenders.get(entry.key);
+    if (!others) return this.forget(entry);
+    const [heir, ...rest] = [...others].sort((a, b) => (before(a, b) ? -1 : 1));
+    if (heir) this.#take(entry, heir);
+    this.#keepContenders(entry.key, rest);
+  }
+
+  /** Whether some key is wanted more than once. */
+  get contended(): boolean {
+    return this.#contenders.size > 0;
+  }
+
+  /** The entry that does for an owner what it wants: its own, or that of another owner who wants the very same. */
+  serving(key: string, scope: ScopeState, owner: string): Entry | undefined {
+    const entry = this.entries.get(key);
+    if (!entry || (entry.scope === scope && entry.owner === owner)) return entry;
+    const claim = this.#contenders.get(key)?.find((other) => other.scope === scope && other.owner === owner);
+    return claim && this.kind.same(entry.object, claim.object) ? entry : undefined;
+  }
+
   /** Drops every claim of a scope that lost to another's. */
   forgetContenders(scope: ScopeState): void {
     for (const [key, others] of this.#contenders) {
@@ -127,11 +149,13 @@ export class DesiredTable {
     if (removal.attempts === undefined) removal.scope.removing -= 1;
   }
 
-  /** Keys that two owners want, with all of them, the winner first. */
+  /** Keys that two owners want differently, with those who do not have what they want. */
   *conflicts(): Iterable<{ readonly entry: Entry; readonly others: readonly Contender[] }> {
-    for (const [key, others] of this.#contenders) {
+    for (const [key, contenders] of this.#contenders) {
       const entry = this.entries.get(key);
-      if (entry) yield { entry, others };
+      if (!entry) continue;
+      const others = contenders.filter(({ object }) => !this.kind.same(entry.object, object));
+      if (others.length > 0) yield { entry, others };
     }
   }
 

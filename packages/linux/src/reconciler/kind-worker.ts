@@ -76,12 +76,12 @@ export class KindWorker {
   /** Drops all that a scope wants and leaves the kernel as it is. */
   abandon(scope: ScopeState): void {
     this.#claims.delete(scope);
+    this.table.forgetContenders(scope);
     for (const entry of [...this.table.entries.values()]) {
       if (entry.scope !== scope) continue;
-      this.table.forget(entry);
-      this.context.patience.forget(entry);
+      this.table.abandon(entry);
+      if (!this.table.entries.has(entry.key)) this.context.patience.forget(entry);
     }
-    this.table.forgetContenders(scope);
     for (const [key, removal] of this.table.removals) if (removal.scope === scope) this.table.removed(key);
   }
 
@@ -102,9 +102,14 @@ export class KindWorker {
     return this.table.entries.size > 0 || this.#claims.size > 0;
   }
 
+  /** Whether something has to be read before it is known what differs. */
+  get inDoubt(): boolean {
+    return this.needed && (this.#readAll || this.#suspects.size > 0);
+  }
+
   /** Finds out what is there, as far as that is in doubt. */
   async read(signal: AbortSignal): Promise<void> {
-    if (!this.needed || (!this.#readAll && this.#suspects.size === 0)) return;
+    if (!this.inDoubt) return;
     const all = this.#readAll || this.#suspects.size > MANY_LINKS;
     const links = [...this.#suspects];
     this.#suspects.clear();
@@ -118,26 +123,24 @@ export class KindWorker {
     }
   }
 
-  /** Writes what differs. */
+  /** Writes what differs: one batch of it. */
   async write(signal: AbortSignal): Promise<void> {
-    while (this.table.dirty.size > 0) {
-      const batch: Entry[] = [];
-      for (const entry of this.table.dirty) {
-        batch.push(entry);
-        if (batch.length === BATCH) break;
-      }
-      for (const entry of batch) this.table.mark(entry, Status.Writing);
-      const objects = batch.map((entry) => entry.object);
-      let outcomes;
-      try {
-        outcomes = await this.kind.put(objects, signal);
-      } catch (error) {
-        for (const entry of batch) if (entry.status === Status.Writing) this.table.mark(entry, Status.Dirty);
-        throw error;
-      }
-      this.context.wrote(this.kind.name, batch.length);
-      batch.forEach((entry, i) => this.#written(entry, outcomes[i]));
+    const batch: Entry[] = [];
+    for (const entry of this.table.dirty) {
+      batch.push(entry);
+      if (batch.length === BATCH) break;
     }
+    for (const entry of batch) this.table.mark(entry, Status.Writing);
+    const objects = batch.map((entry) => entry.object);
+    let outcomes;
+    try {
+      outcomes = await this.kind.put(objects, signal);
+    } catch (error) {
+      for (const entry of batch) if (entry.status === Status.Writing) this.table.mark(entry, Status.Dirty);
+      throw error;
+    }
+    this.context.wrote(this.kind.name, batch.length);
+    batch.forEach((entry, i) => this.#written(entry, outcomes[i]));
     if (this.#failing && !this.#anyFailed()) {
       this.#failing = false;
       this.context.logger.info(`${this.kind.name}: every object is in the kernel again`);

@@ -161,6 +161,11 @@ export class Reconciler implements ScopeHost {
   }
 
   /** @internal */
+  get contended(): boolean {
+    return this.#workers.some(({ table }) => table.contended);
+  }
+
+  /** @internal */
   problems(state: ScopeState, limit: number): readonly ScopeProblem[] {
     return scopeProblems(state, this.#workers, this.#patience, limit);
   }
@@ -203,8 +208,20 @@ export class Reconciler implements ScopeHost {
 
   async #round(signal: AbortSignal): Promise<void> {
     for (const worker of this.#workers) await worker.read(signal);
-    for (const worker of this.#workers) await worker.write(signal);
-    for (let i = this.#workers.length - 1; i >= 0; i -= 1) await this.#workers[i]?.sweep(signal);
+    for (let i = this.#workers.length - 1; i >= 0; i -= 1) {
+      // What has come to be wanted meanwhile may be what takes the place of something that is to go.
+      for (let step = this.#write(signal); step; step = this.#write(signal)) await step;
+      await this.#workers[i]?.sweep(signal);
+    }
+  }
+
+  /**
+   * The next batch to be written, or undefined when nothing differs. What is wanted during a write goes by rank too: a
+   * route that is replaced while others are being written must not lead into a tunnel whose entries are still to come.
+   */
+  #write(signal: AbortSignal): Promise<void> | undefined {
+    const worker = this.#workers.find(({ inDoubt, table }) => inDoubt || table.dirty.size > 0);
+    return worker?.inDoubt ? worker.read(signal) : worker?.write(signal);
   }
 
   #workerOf(entry: Entry): KindWorker | undefined {

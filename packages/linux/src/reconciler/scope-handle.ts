@@ -61,8 +61,8 @@ export class ScopeHandle implements Scope {
     const names = this.state.owners.get(owner);
     if (!names) return false;
     for (const [kind, key] of pairs(names)) {
-      const entry = this.reconciler.worker(kind).table.entries.get(key);
-      if (entry?.scope !== this.state || entry.owner !== owner || entry.status !== Status.Applied) return false;
+      const entry = this.reconciler.worker(kind).table.serving(key, this.state, owner);
+      if (entry?.status !== Status.Applied) return false;
     }
     return true;
   }
@@ -91,7 +91,7 @@ export class ScopeHandle implements Scope {
   report(): void {
     const { objects, pending, failed, removing } = this.state;
     const now = `${objects} ${pending} ${failed} ${removing}`;
-    if (now === this.#last) return;
+    if (now === this.#last && !this.reconciler.contended) return;
     this.#last = now;
     for (const listener of this.#listeners) listener();
   }

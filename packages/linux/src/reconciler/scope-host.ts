@@ -16,4 +16,6 @@ export interface ScopeHost {
   forget(state: ScopeState): void;
   settled(state: ScopeState, signal: AbortSignal): Promise<void>;
   problems(state: ScopeState, limit: number): readonly ScopeProblem[];
+  /** Whether some object is wanted by two scopes, one of which has it without its counts telling. */
+  readonly contended: boolean;
 }
