@@ -65,7 +65,8 @@ async function keepCode() {
     const agent = [process.execPath, keeper, 'overlayd', `--net-config-path=${at('net-conf.json')}`];
     agent.push(`--local-store=${at('store')}`, `--subnet-file=${at('subnet.env')}`, '--host-id=build');
     agent.push('--healthz-ip=127.0.0.1', '--healthz-port=9980', '--iface=eth0');
-    const host = 'ip link set lo up && ip link add eth0 type veth peer name wire && ip addr add 192.0.2.1/24 dev eth0 && ';
+    const host =
+      'ip link set lo up && ip link add eth0 type veth peer name wire && ip addr add 192.0.2.1/24 dev eth0 && ';
     const shell = `${host}ip link set wire up && ip link set eth0 up && exec "$@"`;
     const unshare = process.getuid() === 0 ? ['--net'] : ['--user', '--map-root-user', '--net'];
     const child = spawn('unshare', [...unshare, 'sh', '-c', shell, 'sh', ...agent], { stdio: 'ignore' });

@@ -8,6 +8,7 @@ import { fileConfig, LocalSubnetManager } from '@overlay/subnet-local';
 import { tap } from 'rxjs';
 import { SubnetEnvFile } from '../files/subnet-env-file.js';
 import type { Settings } from '../flags/settings.js';
+import type { Answer } from '../health/answers.js';
 import { healthz, readyz, statusAnswer } from '../health/answers.js';
 import type { HealthServer } from '../health/server.js';
 import { listenHealth } from '../health/server.js';
@@ -109,7 +110,7 @@ async function start(parts: Parts): Promise<HostAgent> {
       observe: (options) => linux.host$(options),
       logger,
     }),
-    subnetFile: new SubnetEnvFile({ path: settings.subnetFile, logger, before: () => kernel.forwarding() }),
+    subnetFile: new SubnetEnvFile({ path: settings.subnetFile, logger }),
     holdMs: settings.doubtHoldMs,
     applyChanges: settings.applyChanges,
     wrongConfig: 'fatal',
@@ -132,6 +133,10 @@ async function start(parts: Parts): Promise<HostAgent> {
     await close();
     throw error;
   }
+  agent.ready({ signal: parts.signal }).then(
+    () => kernel.checkForwarding(),
+    () => undefined,
+  );
   return {
     done: agent.done,
     ready: (options) => agent.ready(options),
@@ -147,21 +152,11 @@ async function start(parts: Parts): Promise<HostAgent> {
   };
 }
 
-function answer(
-  path: string,
-  agent: Agent | undefined,
-  kernel: KernelSettings,
-): ReturnType<typeof healthz> | undefined {
-  switch (path) {
-    case '/healthz':
-      return healthz();
-    case '/readyz':
-      return readyz(agent?.status(), kernel.findings);
-    case '/status':
-      return statusAnswer(agent?.status(), kernel.findings);
-    default:
-      return undefined;
-  }
+async function answer(path: string, agent: Agent | undefined, kernel: KernelSettings): Promise<Answer | undefined> {
+  if (path === '/healthz') return healthz();
+  if (path !== '/readyz' && path !== '/status') return undefined;
+  await kernel.refresh();
+  return path === '/readyz' ? readyz(agent?.status(), kernel.findings) : statusAnswer(agent?.status(), kernel.findings);
 }
 
 /** The agent counts its peers anyway; whoever made room for them hears of it here. */

@@ -9,14 +9,15 @@ export interface KernelSettingsOptions {
   readonly logger: Logger;
 }
 
-/** Keeps the settings of the whole host sufficient: forwarding, and room for peers that are neighbours of it. */
+/**
+ * Looks after the settings of the whole host: whether it forwards, which the networks themselves see to, and room for
+ * peers that are neighbours of it.
+ */
 export class KernelSettings {
   readonly #options: KernelSettingsOptions;
   #netConf: NetConf | undefined;
-  #families = '';
-  #forwarding: Promise<readonly Finding[]> = Promise.resolve([]);
-  #forwardingFindings: readonly Finding[] = [];
-  #neighbourFindings: readonly Finding[] = [];
+  #forwarding: readonly Finding[] = [];
+  #neighbours: readonly Finding[] = [];
   /** Peers for which room has been made. */
   #room = 0;
 
@@ -26,23 +27,24 @@ export class KernelSettings {
 
   /** What could not be made sufficient, or was left alone. */
   get findings(): readonly Finding[] {
-    return [...this.#forwardingFindings, ...this.#neighbourFindings];
-  }
-
-  /** Resolves when the host forwards, or it is known why it does not. Never rejects. */
-  async forwarding(): Promise<void> {
-    await this.#forwarding;
+    return [...this.#forwarding, ...this.#neighbours];
   }
 
   /** Takes in what a configuration stream says. */
   follow(event: ConfigEvent): void {
-    if (event.type !== 'config') return;
-    this.#netConf = event.netConf;
-    const families = FAMILIES.filter((family) => event.netConf[family] !== undefined).join();
-    if (families === this.#families) return;
-    this.#families = families;
-    this.#forwarding = this.#run(() => this.#options.linux.prepareForwarding(event.netConf));
-    void this.#forwarding.then((findings) => (this.#forwardingFindings = findings));
+    if (event.type === 'config') this.#netConf = event.netConf;
+  }
+
+  /** Looks at forwarding. The networks have said what they could not change, so this only keeps it for the status. */
+  async checkForwarding(): Promise<void> {
+    const netConf = this.#netConf;
+    if (netConf === undefined) return;
+    this.#forwarding = await this.#run(() => this.#options.linux.prepareForwarding(netConf));
+  }
+
+  /** Looks again at what was found wrong: somebody may have mended it. */
+  async refresh(): Promise<void> {
+    if (this.#forwarding.length > 0) await this.checkForwarding();
   }
 
   /** Takes in how many peers there are. */
@@ -52,9 +54,12 @@ export class KernelSettings {
     // Half as many again, so that a growing cluster does not come here with every host.
     this.#room = Math.ceil(peers * 1.5);
     const families = FAMILIES.filter((family) => netConf[family] !== undefined);
-    void this.#run(() => raiseNeighbourLimits(this.#options.linux.sysctl, this.#room, families)).then(
-      (findings) => (this.#neighbourFindings = findings),
-    );
+    const prepare = (): Promise<readonly Finding[]> =>
+      raiseNeighbourLimits(this.#options.linux.sysctl, this.#room, families);
+    void this.#run(prepare).then((findings) => {
+      this.#neighbours = findings;
+      for (const { message, remedy } of findings) this.#options.logger.warn(`${message}; ${remedy}`);
+    });
   }
 
   /** Whether packets go straight to peers on the same link, which then have entries that the kernel may collect. */
@@ -65,17 +70,10 @@ export class KernelSettings {
   }
 
   async #run(prepare: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
-    const { logger } = this.#options;
     try {
-      const findings = await prepare();
-      for (const { level, message, remedy } of findings) {
-        if (level === 'error') logger.error(`${message}; ${remedy}`);
-        else logger.warn(`${message}; ${remedy}`);
-      }
-      return findings;
+      return await prepare();
     } catch (error) {
       const message = `looking after the settings of the kernel: ${errorText(error)}`;
-      logger.warn(message);
       return [{ level: 'warning', check: 'sysctl', message, remedy: 'see whether /proc/sys can be read' }];
     }
   }

@@ -9,8 +9,6 @@ const MODE = 0o644;
 export interface SubnetEnvFileOptions {
   readonly path: string;
   readonly logger: Logger;
-  /** What has to be done before anybody may start a pod because of the file. */
-  readonly before: () => Promise<void>;
 }
 
 /** flannel's `subnet.env` on disk. */
@@ -37,8 +35,7 @@ export class SubnetEnvFile implements SubnetFile {
 
   /** @throws OverlayError `OVERLAY_SUBNET_FILE`, `OVERLAY_ABORTED`. */
   async write(content: SubnetEnv, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-    const { path, logger, before } = this.#options;
-    await before();
+    const { path, logger } = this.#options;
     throwIfAborted(`writing ${path}`, signal);
     try {
       replaceFile(path, { text: formatSubnetEnv(content), mode: MODE });

@@ -18,7 +18,7 @@ export interface HealthServerOptions {
   readonly port: number;
   readonly signal: AbortSignal;
   /** The answer to a path, or undefined when there is no such path. */
-  readonly answer: (path: string) => Answer | undefined;
+  readonly answer: (path: string) => Promise<Answer | undefined>;
 }
 
 /** Answers over HTTP until it is closed. */
@@ -86,9 +86,13 @@ function respond(request: IncomingMessage, response: ServerResponse, answer: Hea
     reply(405, 'text/plain; charset=utf-8', 'only GET and HEAD are answered here\n');
     return;
   }
-  const found = answer((request.url ?? '/').split('?', 1)[0]);
-  if (found === undefined) reply(404, 'text/plain; charset=utf-8', 'there is /healthz, /readyz and /status\n');
-  else reply(found.status, found.type, found.body);
+  answer((request.url ?? '/').split('?', 1)[0]).then(
+    (found) => {
+      if (found === undefined) reply(404, 'text/plain; charset=utf-8', 'there is /healthz, /readyz and /status\n');
+      else reply(found.status, found.type, found.body);
+    },
+    (error: unknown) => reply(500, 'text/plain; charset=utf-8', `the answer failed: ${errorText(error)}\n`),
+  );
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

@@ -166,6 +166,73 @@ describe('a host that lacks something', () => {
   });
 });
 
+describe('a configuration that changes', () => {
+  const VNI_2 = { Network: '10.244.0.0/16', Backend: { Type: 'vxlan', VNI: 2 } };
+
+  test('is shown as pending when it moves traffic, and taken on SIGHUP', async () => {
+    await using host = await TestHost.create();
+    const agent = host.start();
+    await subnetEnv(host);
+    host.writeNetConf(VNI_2);
+    await until(async () => /^pending .*Backend\.VNI/m.test((await host.get('/readyz')).body), 'it is pending');
+    expect(await host.link('flannel.2')).toBeUndefined();
+    agent.kill('SIGHUP');
+    await until(() => host.link('flannel.2'), 'the new device is there');
+    await until(async () => (await host.get('/readyz')).body === 'flanneld is ready\n', 'nothing is pending any more');
+    expect(agent.exit).toBeUndefined();
+  });
+
+  test('is taken at once with --apply-changes=now', async () => {
+    await using host = await TestHost.create();
+    host.start('--apply-changes=now');
+    await subnetEnv(host);
+    host.writeNetConf(VNI_2);
+    await until(() => host.link('flannel.2'), 'the new device is there');
+  });
+
+  test('that is wrong is shown, and the one before stays', async () => {
+    await using host = await TestHost.create();
+    const agent = host.start();
+    await subnetEnv(host);
+    host.writeNetConf({ Network: 'nonsense' });
+    await until(async () => /^problem: configuration: .*Network/m.test((await host.get('/readyz')).body), 'it is told');
+    expect((await host.get('/readyz')).status).toBe(200);
+    expect(agent.exit).toBeUndefined();
+  });
+});
+
+test('host-gw with another public address than the interface has: one line, code 1', async () => {
+  await using host = await TestHost.create({ netConf: { Network: '10.244.0.0/16', Backend: { Type: 'host-gw' } } });
+  const agent = host.start('--public-ip=203.0.113.9');
+  expect(await agent.exited).toMatchObject({ code: 1 });
+  expect(agent.stderr).toMatch(/^[^\n]*--public-ip: host-gw routes straight to the interface[^\n]*\n$/);
+  expect(host.subnetEnv()).toBeUndefined();
+});
+
+test('what stops traffic is logged once and told in /readyz, which stays 200', async () => {
+  await using host = await TestHost.create();
+  const agent = host.start('--sysctls=off');
+  await agent.says(/ip_forward is 0, but should be 1/);
+  await subnetEnv(host);
+  const { status, body } = await host.get('/readyz');
+  expect(status).toBe(200);
+  expect(body).toMatch(/^error: net\/ipv4\/ip_forward is 0, but should be 1/m);
+  expect(agent.stderr.match(/ip_forward is 0/g)).toHaveLength(1);
+});
+
+test('the log is JSON where nobody asks for text and standard error is no terminal', async () => {
+  await using host = await TestHost.create();
+  const agent = host.start('--log-format=auto');
+  await agent.says('"msg":"Wrote subnet file to');
+  for (const line of agent.stderr.trim().split('\n')) {
+    expect(JSON.parse(line)).toMatchObject({
+      level: expect.any(String),
+      msg: expect.any(String),
+      time: expect.any(String),
+    });
+  }
+});
+
 test('8 agents that start at once on one store get 8 different subnets', async () => {
   using store = new Folder();
   const hosts: TestHost[] = [];

@@ -45,7 +45,7 @@ export class TestHost implements AsyncDisposable {
   static async create(options: HostOptions = {}): Promise<TestHost> {
     const host = new TestHost(options);
     const netConf = options.netConf ?? { Network: '10.244.0.0/16', Backend: { Type: 'vxlan' } };
-    writeFileSync(host.folder.at('net-conf.json'), JSON.stringify(netConf));
+    host.writeNetConf(netConf);
     await execute('ip', ['netns', 'add', host.netns]);
     await host.ip('link set lo up');
     if (options.withInterface !== false) await host.addInterface();
@@ -54,6 +54,11 @@ export class TestHost implements AsyncDisposable {
 
   get address(): string {
     return `192.168.77.${this.#options.number ?? 2}`;
+  }
+
+  /** Replaces its net-conf.json. */
+  writeNetConf(netConf: unknown): void {
+    writeFileSync(this.folder.at('net-conf.json'), JSON.stringify(netConf));
   }
 
   async addInterface(): Promise<void> {

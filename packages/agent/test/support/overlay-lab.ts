@@ -1,0 +1,131 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Family } from '@overlay/core';
+import { createLab } from '@overlay/lab';
+import type { AgentProcess, Lab, LabHost, NetworkNode } from '@overlay/lab';
+import { until } from './until.js';
+
+const OVERLAYD = fileURLToPath(new URL('../../bin/overlayd.cjs', import.meta.url));
+const HEALTH_PORT = 8081;
+let made = 0;
+
+export interface OverlayLabOptions {
+  readonly hosts: number;
+  readonly families?: readonly Family[];
+  readonly backend: object;
+}
+
+/** Hosts on one link, whose agents share a store, and what a test asks of them. */
+export class OverlayLab implements AsyncDisposable {
+  readonly lab: Lab;
+  readonly netConf: string;
+  readonly store: string;
+
+  private constructor(lab: Lab) {
+    this.lab = lab;
+    this.netConf = lab.directory + '/net-conf.json';
+    this.store = join(lab.directory, 'store');
+  }
+
+  static async create({ hosts, families = ['ipv4'], backend }: OverlayLabOptions): Promise<OverlayLab> {
+    const lab = await createLab({ name: `ovt-${process.pid}-${++made}`, hosts, families, pods: 1 });
+    const overlay = new OverlayLab(lab);
+    const ipv4 = families.includes('ipv4') ? { Network: '10.244.0.0/16' } : { EnableIPv4: false };
+    const ipv6 = families.includes('ipv6') ? { EnableIPv6: true, IPv6Network: 'fd00:244::/48' } : {};
+    writeFileSync(overlay.netConf, JSON.stringify({ ...ipv4, ...ipv6, Backend: backend }));
+    return overlay;
+  }
+
+  /** A host by its place, from 0 on. */
+  host(place: number): LabHost {
+    const host = this.lab.hosts[place];
+    if (host === undefined) throw new Error(`the lab has no host ${place}`);
+    return host;
+  }
+
+  /** A file for what a test writes about a host. */
+  file(node: NetworkNode, name: string): string {
+    return join(this.lab.directory, `${node.name}-${name}`);
+  }
+
+  /** What every command of a host needs to know. */
+  flags(host: LabHost): string[] {
+    return [
+      `--local-store=${this.store}`,
+      `--net-config-path=${this.netConf}`,
+      `--subnet-file=${host.subnetFile}`,
+      `--state-dir=${this.file(host, 'state')}`,
+      `--host-id=${host.name}`,
+    ];
+  }
+
+  /** Starts a host's agent; see {@link AgentProcess} for what becomes of an old subnet.env. */
+  start(host: LabHost, ...more: string[]): AgentProcess {
+    const { NODE_OPTIONS: _ignored, ...env } = process.env;
+    return host.startAgent({
+      program: [process.execPath, OVERLAYD],
+      env,
+      healthPort: HEALTH_PORT,
+      args: () => [
+        ...this.flags(host),
+        '--healthz-ip=127.0.0.1',
+        `--healthz-port=${HEALTH_PORT}`,
+        '--iface=eth0',
+        ...more,
+      ],
+    });
+  }
+
+  /** Starts all agents, waits until they are ready and know each other, and adds a pod to each host. */
+  async startAll(): Promise<void> {
+    for (const host of this.lab.hosts) this.start(host);
+    await this.lab.waitReady();
+    await this.lab.addPods();
+    await this.lab.waitConnected();
+  }
+
+  /** What an agent says of itself. */
+  async status(host: LabHost): Promise<Record<string, unknown>> {
+    return JSON.parse((await host.health('/status')).body) as Record<string, unknown>;
+  }
+
+  /** Waits until an agent knows so many peers and has nothing left to do for them. */
+  async settled(host: LabHost, peers: number): Promise<void> {
+    await until(async () => {
+      const { readiness, network } = await this.status(host);
+      const { ready } = readiness as { ready: boolean };
+      const found = network as { peers: number; pending: number } | undefined;
+      return ready && found?.peers === peers && found.pending === 0;
+    }, `${host.name} has ${peers} peers`);
+  }
+
+  /** Runs `ip -j` on a host, with arguments as one would type them, and reads what it says. */
+  async objects(host: NetworkNode, line: string): Promise<Record<string, unknown>[]> {
+    const { stdout } = await host.exec(['ip', '-d', '-j', ...line.split(' ')]);
+    return stdout.trim() === '' ? [] : (JSON.parse(stdout) as Record<string, unknown>[]);
+  }
+
+  /** Everything of a host's overlay in the kernel, as sorted lines. */
+  async everything(host: NetworkNode): Promise<readonly string[]> {
+    const lines: string[] = [];
+    for (const command of ['ip -4 route', 'ip -6 route', 'ip neigh show nud permanent', 'bridge fdb show']) {
+      const { stdout } = await host.exec(command.split(' '));
+      lines.push(...stdout.split('\n').map((line) => `${command.split(' ', 2).join(' ')}: ${line.trim()}`));
+    }
+    return lines.sort();
+  }
+
+  /** Puts a lease of a host that is not there into the store, or another one in its place. */
+  putLease(name: string, lease: object): void {
+    writeFileSync(join(this.store, name), JSON.stringify(lease));
+  }
+
+  removeLease(name: string): void {
+    rmSync(join(this.store, name));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.lab.close();
+  }
+}
