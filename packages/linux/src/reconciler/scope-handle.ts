@@ -10,6 +10,8 @@ import type { ScopeState } from './scope-state.js';
 export class ScopeHandle implements Scope {
   readonly #listeners = new Set<() => void>();
   #last = '';
+  /** Something was wanted or not wanted any more since the last report, though the counts may be the same again. */
+  #stirred = false;
 
   constructor(
     private readonly state: ScopeState,
@@ -25,6 +27,7 @@ export class ScopeHandle implements Scope {
     }
     this.state.owners.set(owner, names);
     if (before) this.#unwantAllBut(names, before, owner);
+    this.#stirred = true;
     this.reconciler.wake();
   }
 
@@ -33,6 +36,7 @@ export class ScopeHandle implements Scope {
     if (!before) return;
     this.state.owners.delete(owner);
     this.#unwantAllBut([], before, owner);
+    this.#stirred = true;
     this.reconciler.wake();
   }
 
@@ -87,12 +91,13 @@ export class ScopeHandle implements Scope {
     }
   }
 
-  /** Tells the listeners if the counts moved. */
+  /** Tells the listeners if something may be different. */
   report(): void {
     const { objects, pending, failed, removing } = this.state;
     const now = `${objects} ${pending} ${failed} ${removing}`;
-    if (now === this.#last && !this.reconciler.contended) return;
+    if (now === this.#last && !this.#stirred && !this.reconciler.contended) return;
     this.#last = now;
+    this.#stirred = false;
     for (const listener of this.#listeners) listener();
   }
 }
