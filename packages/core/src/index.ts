@@ -98,6 +98,8 @@ export type {
 // Leases and where they are kept
 export type { Endpoint, Lease, LeaseAttributes, LeaseChange, LeaseEvent, LeaseUpdate, PerFamily } from './lease.js';
 export { FAMILIES } from './lease.js';
+export type { LeaseValueReading } from './flannel-lease/index.js';
+export { formatLeaseKey, formatLeaseValue, parseLeaseKey, parseLeaseValue } from './flannel-lease/index.js';
 export type { ClaimsOf, Doubt, HeldLease, HeldRemoval, LeaseDelta, LeaseTableOptions } from './lease-table/index.js';
 export { LeaseTable } from './lease-table/index.js';
 export type { AcquireRequest, ConfigEvent, OwnLease, OwnLeaseState, SubnetManager } from './subnet-manager.js';
