@@ -61,7 +61,11 @@ async function run(settings: Settings, times: StartTimes): Promise<number> {
   let lock: InstanceLock | undefined;
   let code = EXIT_ENDED;
 
-  const end = (): void => ending.abort();
+  const exitInTime = (): void => void systemClock.after(END_MS, () => process.exit(code));
+  const end = (): void => {
+    exitInTime();
+    ending.abort();
+  };
   const apply = (): void => void agent?.applyPending();
   const broken = (error: unknown): void => {
     // A state that nobody foresaw: a fresh start is safer, and packets do not notice one.
@@ -104,7 +108,7 @@ async function run(settings: Settings, times: StartTimes): Promise<number> {
       code = EXIT_FAILED;
     }
   }
-  systemClock.after(END_MS, () => process.exit(code));
+  exitInTime();
   await agent?.close();
   await lock?.release();
   log.release();

@@ -156,6 +156,15 @@ describe('a host that lacks something', () => {
     expect(agent.stderr.match(/there is no such interface/g)).toHaveLength(1);
   });
 
+  test('ends within a second on SIGTERM while it waits for its interface, and has made no lease', async () => {
+    await using host = await TestHost.create({ withInterface: false });
+    const agent = host.start();
+    await agent.says('there is no such interface');
+    expect(await stop(agent)).toBeLessThan(1000);
+    expect(agent.exit).toMatchObject({ code: 0, signal: null });
+    expect(existsSync(host.store)).toBe(false);
+  });
+
   test('a health port that is taken ends it with one line', async () => {
     await using host = await TestHost.create();
     host.start('--instance=one');
