@@ -179,7 +179,7 @@ describe('following the peers', () => {
     world.store.set(claiming('two', '10.244.42.0/24', 142));
     await settle();
     expect(told()).toEqual(['one']);
-    expect(world.agent.status().heldLeases[0]?.reasons.ipv4).toContain('which lease "one" has');
+    expect(world.agent.status().heldLeases[0]?.reasons.ipv4).toContain('taken by lease "one"');
   });
 });
 
