@@ -64,6 +64,7 @@ async function keepCode() {
     writeFileSync(at('net-conf.json'), '{"Network":"10.244.0.0/16","Backend":{"Type":"vxlan"}}');
     const agent = [process.execPath, keeper, 'overlayd', `--net-config-path=${at('net-conf.json')}`];
     agent.push(`--local-store=${at('store')}`, `--subnet-file=${at('subnet.env')}`, '--host-id=build');
+    agent.push(`--state-dir=${at('state')}`, `--run-dir=${at('run')}`);
     agent.push('--healthz-ip=127.0.0.1', '--healthz-port=9980', '--iface=eth0');
     const host =
       'ip link set lo up && ip link add eth0 type veth peer name wire && ip addr add 192.0.2.1/24 dev eth0 && ';

@@ -6,16 +6,20 @@ import type { Linux } from '@overlay/linux';
 import { openLinux } from '@overlay/linux';
 import { fileConfig, LocalSubnetManager } from '@overlay/subnet-local';
 import { tap } from 'rxjs';
+import type { ApplyOutcome } from '../control/protocol.js';
+import { serveControl } from '../control/server.js';
+import { FileRecord } from '../files/file-record.js';
 import { SubnetEnvFile } from '../files/subnet-env-file.js';
 import type { Settings } from '../flags/settings.js';
-import type { Answer } from '../health/answers.js';
-import { healthz, readyz, statusAnswer } from '../health/answers.js';
-import type { HealthServer } from '../health/server.js';
 import { listenHealth } from '../health/server.js';
 import { storedHostId } from '../identity/host-id.js';
+import type { RunPaths } from '../run-directory/run-paths.js';
+import { runPaths } from '../run-directory/run-paths.js';
 import type { StartTimes } from '../start-times.js';
 import { hostStream, InterfaceNeed } from './host-stream.js';
+import { VERSION } from '../version.js';
 import { KernelSettings } from './kernel-settings.js';
+import { Reporter } from './reporter.js';
 
 export interface HostAgentContext {
   readonly settings: Settings;
@@ -32,8 +36,8 @@ export interface HostAgent {
   readonly done: Promise<void>;
   /** Resolves when the host can carry traffic for the first time. */
   ready(options: { readonly signal: AbortSignal }): Promise<void>;
-  /** Takes a configuration that is pending. */
-  applyPending(): Promise<void>;
+  /** Takes a configuration that is pending. Says in the log what came of it, and never rejects. */
+  applyPending(): Promise<ApplyOutcome>;
   /** Ends everything but the packets. */
   close(): Promise<void>;
 }
@@ -52,24 +56,29 @@ export async function startHostAgent(context: HostAgentContext): Promise<HostAge
     routeMetrics: settings.routeMetrics,
     logger,
   });
-  let health: HealthServer | undefined;
+  const servers: { close(): void }[] = [];
   try {
     const backends = [vxlan({ linux }), hostGw({ linux })];
     // A backend that refuses its options does so before this host is given an identity.
     makePlan(backends, { netConf: context.netConf, hostId: settings.hostId ?? settings.instance });
     const kernel = new KernelSettings({ linux, backends, logger });
-    const agentOf: { agent?: Agent } = {};
+    const { instance } = settings;
+    const program = { instance, pid: process.pid, version: VERSION, startedAt: Date.now() };
+    const reporter = new Reporter({ program, kernel, linux });
     if (settings.health.port !== 0) {
-      health = await listenHealth({
-        ...settings.health,
-        signal,
-        answer: (path) => answer(path, agentOf.agent, kernel),
-      });
+      servers.push(await listenHealth({ ...settings.health, signal, answer: (path) => reporter.http(path) }));
     }
-    const hostId = settings.hostId ?? storedHostId(settings.stateDirectory, settings.instance, logger);
-    return await start({ ...context, linux, backends, kernel, hostId, agentOf, health });
+    const hostId = settings.hostId ?? storedHostId(settings.stateDirectory, instance, logger);
+    const paths = runPaths(settings.runDirectory, instance);
+    try {
+      servers.push(await serveControl({ path: paths.socket, answer: (request) => reporter.command(request) }));
+    } catch (error) {
+      // Packets do not need it.
+      logger.warn(errorText(error));
+    }
+    return await start({ ...context, linux, backends, kernel, hostId, reporter, paths, servers });
   } catch (error) {
-    health?.close();
+    for (const server of servers) server.close();
     await linux.close();
     throw error;
   }
@@ -80,13 +89,14 @@ interface Parts extends HostAgentContext {
   readonly backends: readonly ReturnType<typeof vxlan>[];
   readonly kernel: KernelSettings;
   readonly hostId: string;
-  /** Where whoever answers health checks finds the agent. */
-  readonly agentOf: { agent?: Agent };
-  readonly health: HealthServer | undefined;
+  readonly reporter: Reporter;
+  readonly paths: RunPaths;
+  /** What answers questions. */
+  readonly servers: readonly { close(): void }[];
 }
 
 async function start(parts: Parts): Promise<HostAgent> {
-  const { settings, logger, times, linux, backends, kernel, hostId, agentOf, health } = parts;
+  const { settings, logger, times, linux, backends, kernel, hostId, reporter, paths, servers } = parts;
   const need = new InterfaceNeed(settings.applyChanges);
   const subnetManager = new LocalSubnetManager({
     directory: settings.localStore,
@@ -110,21 +120,37 @@ async function start(parts: Parts): Promise<HostAgent> {
       observe: (options) => linux.host$(options),
       logger,
     }),
-    subnetFile: new SubnetEnvFile({ path: settings.subnetFile, logger }),
+    subnetFile: new SubnetEnvFile({
+      path: settings.subnetFile,
+      logger,
+      record: new FileRecord(paths.subnetFileRecord),
+    }),
     holdMs: settings.doubtHoldMs,
     applyChanges: settings.applyChanges,
     wrongConfig: 'fatal',
     logger,
     metrics: peersGauge(kernel),
   });
-  agentOf.agent = agent;
+  const applyPending = async (): Promise<ApplyOutcome> => {
+    need.takeLatest();
+    const changes = agent.status().pending?.changes ?? [];
+    try {
+      if (await agent.applyPending()) return { outcome: 'taken', changes };
+      logger.info('no configuration is pending');
+      return { outcome: 'none' };
+    } catch (error) {
+      logger.error(`taking the pending configuration: ${errorText(error)}`);
+      return { outcome: 'refused', reason: errorText(error) };
+    }
+  };
+  reporter.follow({ agent, applyPending });
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> =>
     (closed ??= (async () => {
       await agent.stop();
       await subnetManager.close();
       await linux.close();
-      health?.close();
+      for (const server of servers) server.close();
     })());
   try {
     times.mark('agent made');
@@ -140,23 +166,9 @@ async function start(parts: Parts): Promise<HostAgent> {
   return {
     done: agent.done,
     ready: (options) => agent.ready(options),
-    applyPending: async () => {
-      need.takeLatest();
-      try {
-        if (!(await agent.applyPending())) logger.info('no configuration is pending');
-      } catch (error) {
-        logger.error(`taking the pending configuration: ${errorText(error)}`);
-      }
-    },
+    applyPending,
     close,
   };
-}
-
-async function answer(path: string, agent: Agent | undefined, kernel: KernelSettings): Promise<Answer | undefined> {
-  if (path === '/healthz') return healthz();
-  if (path !== '/readyz' && path !== '/status') return undefined;
-  await kernel.refresh();
-  return path === '/readyz' ? readyz(agent?.status(), kernel.findings) : statusAnswer(agent?.status(), kernel.findings);
 }
 
 /** The agent counts its peers anyway; whoever made room for them hears of it here. */

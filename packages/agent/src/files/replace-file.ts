@@ -79,8 +79,8 @@ function openNew(path: string): number {
   }
 }
 
-/** Not by `recursive`: Node tries for ever where a file system answers ENOENT, as those of the kernel do. */
-function makeDirectory(path: string): void {
+/** Makes a directory and those above it. Not by `recursive`: Node tries for ever where a file system answers ENOENT, as those of the kernel do. */
+export function makeDirectory(path: string): void {
   try {
     mkdirSync(path, { mode: DIRECTORY_MODE });
   } catch (error) {

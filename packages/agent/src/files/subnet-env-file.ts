@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger, SubnetEnv, SubnetEnvReading, SubnetFile } from '@overlay/core';
 import { errorCode, errorText, formatSubnetEnv, OverlayError, parseSubnetEnv, throwIfAborted } from '@overlay/core';
+import type { FileRecord } from './file-record.js';
 import { replaceFile } from './replace-file.js';
 
 /** Everybody may read it: CNI plugins and container runtimes do. */
@@ -9,6 +10,8 @@ const MODE = 0o644;
 export interface SubnetEnvFileOptions {
   readonly path: string;
   readonly logger: Logger;
+  /** Where it is noted that the file is ours. */
+  readonly record?: FileRecord;
 }
 
 /** flannel's `subnet.env` on disk. */
@@ -35,7 +38,7 @@ export class SubnetEnvFile implements SubnetFile {
 
   /** @throws OverlayError `OVERLAY_SUBNET_FILE`, `OVERLAY_ABORTED`. */
   async write(content: SubnetEnv, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-    const { path, logger } = this.#options;
+    const { path, logger, record } = this.#options;
     throwIfAborted(`writing ${path}`, signal);
     try {
       replaceFile(path, { text: formatSubnetEnv(content), mode: MODE });
@@ -44,6 +47,13 @@ export class SubnetEnvFile implements SubnetFile {
         'OVERLAY_SUBNET_FILE',
         `cannot write ${path}: ${errorText(error)}; make the directory writable or choose another with --subnet-file`,
         { cause: error, key: '--subnet-file' },
+      );
+    }
+    try {
+      record?.note(path);
+    } catch (error) {
+      logger.warn(
+        `cannot note in ${record?.path} that ${path} is ours, so \`overlay cleanup\` will leave it: ${errorText(error)}`,
       );
     }
     logger.info(`Wrote subnet file to ${path}`);

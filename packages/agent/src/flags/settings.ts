@@ -4,6 +4,7 @@ import { parseInterfaceOptions } from '@overlay/linux';
 import { readCommandLine } from './command-line.js';
 import { goBoolean, goDuration, goInteger } from './go-values.js';
 import { FLAGS } from './table.js';
+import { instanceName } from './instance-name.js';
 import { shown, usageError } from './usage-error.js';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -20,6 +21,7 @@ export interface Settings {
   readonly localStore: string;
   readonly hostId?: string;
   readonly stateDirectory: string;
+  readonly runDirectory: string;
   readonly instance: string;
   readonly sysctls: 'on' | 'off';
   readonly routeMetrics: boolean;
@@ -78,13 +80,7 @@ export function readSettings(argv: readonly string[], env: Readonly<Record<strin
   if (isIP(address) === 0) {
     throw usageError(`--healthz-ip: expected an IP address of this host, got ${shown(address)}`, '--healthz-ip');
   }
-  const instance = text('instance');
-  if (!/^[\w.-]{1,64}$/.test(instance) || /^\.+$/.test(instance)) {
-    throw usageError(
-      `--instance: expected 1 to 64 letters, digits, "_", "." and "-", got ${shown(instance)}`,
-      '--instance',
-    );
-  }
+  const instance = instanceName(text('instance'));
   const hostId = text('host-id') || env['NODE_NAME'] || undefined;
   if (hostId !== undefined && hostId.length > 256) {
     throw usageError(`--host-id: expected 1 to 256 characters, got ${hostId.length}`, '--host-id');
@@ -102,6 +98,7 @@ export function readSettings(argv: readonly string[], env: Readonly<Record<strin
       localStore,
       ...(hostId === undefined ? {} : { hostId }),
       stateDirectory: notEmpty('state-dir', text('state-dir')),
+      runDirectory: notEmpty('run-dir', text('run-dir')),
       instance,
       sysctls: text('sysctls') === 'off' ? 'off' : 'on',
       routeMetrics: text('route-metric') === 'on',

@@ -1,3 +1,4 @@
+import { RUN_DIRECTORY } from '../run-directory/run-paths.js';
 import type { Flag } from './flag.js';
 import { goBoolean } from './go-values.js';
 
@@ -68,6 +69,11 @@ export const FLAGS: readonly Flag[] = [
     'who this host is, on no other host; else NODE_NAME, else one generated and kept below --state-dir',
   ),
   text('state-dir', '/var/lib/overlay', 'what has to survive a reboot of this host'),
+  text(
+    'run-dir',
+    RUN_DIRECTORY,
+    'the socket of `overlay status` and `overlay apply`, and what need not survive a reboot',
+  ),
   text('instance', 'default', 'tells several agents of one network namespace apart'),
   choice('sysctls', ['on', 'off'], 'on', 'whether kernel settings that are insufficient are changed'),
   choice(
@@ -86,7 +92,7 @@ export const FLAGS: readonly Flag[] = [
     'apply-changes',
     ['restart', 'now'],
     'restart',
-    'when a configuration that moves traffic is taken; SIGHUP takes it too',
+    'when a configuration that moves traffic is taken; `overlay apply` and SIGHUP take it too',
   ),
   choice('log-level', ['error', 'warn', 'info', 'debug'], 'info', 'the least important lines that are written'),
   choice('log-format', ['auto', 'text', 'json'], 'auto', 'auto: text on a terminal, else JSON'),

@@ -1,5 +1,7 @@
 import type { AgentStatus, Finding, HeldLease } from '@overlay/core';
 import { FAMILIES } from '@overlay/core';
+import type { HostReport } from '../report/host-report.js';
+import { reportJson } from '../report/host-report.js';
 
 /** What is answered to a request. */
 export interface Answer {
@@ -40,17 +42,9 @@ export function readyz(status: AgentStatus | undefined, findings: readonly Findi
   return text(ready ? 200 : 503, lines);
 }
 
-/** `/status`: everything that the agent knows of itself, less the text values of backend options: they may be secret. */
-export function statusAnswer(status: AgentStatus | undefined, findings: readonly Finding[]): Answer {
-  const body = status === undefined ? { phase: 'idle' } : { ...status, findings: [...findings, ...status.findings] };
-  return { status: 200, type: 'application/json', body: `${JSON.stringify(body, withoutSecrets, 2)}\n` };
-}
-
-/** A replacer for JSON.stringify. Only a backend's configuration has a member `options`. */
-function withoutSecrets(name: string, value: unknown): unknown {
-  if (name !== 'options' || typeof value !== 'object' || value === null) return value;
-  const simple = (option: unknown): boolean => typeof option === 'number' || typeof option === 'boolean';
-  return Object.fromEntries(Object.entries(value).map(([key, option]) => [key, simple(option) ? option : '(text)']));
+/** `/status`: everything that the agent knows of itself. */
+export function statusAnswer(report: HostReport): Answer {
+  return { status: 200, type: 'application/json', body: `${reportJson(report, 2)}\n` };
 }
 
 function heldLine({ key, reasons, problem }: HeldLease): string {
@@ -62,7 +56,7 @@ function pendingLines({ pending, applying }: AgentStatus): string[] {
   const lines: string[] = [];
   if (applying !== undefined && applying.changes.length > 0) lines.push(`applying: ${applying.changes.join('; ')}`);
   if (pending !== undefined) {
-    lines.push(`pending until the next restart or SIGHUP: ${pending.changes.join('; ')}`);
+    lines.push(`pending until the next restart or overlay apply: ${pending.changes.join('; ')}`);
   }
   return lines;
 }

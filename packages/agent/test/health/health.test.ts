@@ -69,7 +69,7 @@ describe('/readyz', () => {
     expect(status).toBe(200);
     expect(body.split('\n')).toEqual([
       'flanneld is ready',
-      'pending until the next restart or SIGHUP: Backend.VNI 1 becomes 2',
+      'pending until the next restart or overlay apply: Backend.VNI 1 becomes 2',
       'problem: the store is away',
       ...problems.slice(0, 20).map(({ peer }) => `peer ${peer}: behind a router`),
       'and 10 more problems; 30 objects or peers in all',
@@ -87,13 +87,20 @@ test('/healthz', () => {
 });
 
 test('/status is JSON without what may be secret', () => {
-  const { status, body } = statusAnswer({ ...READY, config: netConf() }, [FINDING]);
+  const { status, body } = statusAnswer({
+    status: { ...READY, config: netConf() },
+    findings: [FINDING],
+    kernelWrites: 3,
+    program: { instance: 'default', pid: 7, version: '1.2.3', startedAt: 0 },
+  });
   expect(status).toBe(200);
   expect(body).not.toContain('s3cret');
   expect(JSON.parse(body)).toMatchObject({
     phase: 'ready',
     config: { backend: { type: 'wireguard', options: { PSK: '(text)', Port: 7 } } },
     findings: [FINDING],
+    kernelWrites: 3,
+    program: { instance: 'default', pid: 7 },
   });
 });
 

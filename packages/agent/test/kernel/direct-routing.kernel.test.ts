@@ -35,6 +35,7 @@ async function start(backend: object): Promise<void> {
       `--net-config-path=${netConf}`,
       `--subnet-file=${host.subnetFile}`,
       `--host-id=${host.name}`,
+      `--run-dir=${join(host.directory, 'control')}`,
       '--healthz-ip=127.0.0.1',
       '--healthz-port=8081',
       '--iface=eth0',

@@ -57,7 +57,9 @@ describe.each(['vxlan', 'host-gw'])('an agent of %s that is killed and started a
     // Removals come after everything that is wanted is there.
     const left = async (): Promise<string[]> =>
       (await overlay.everything(host)).filter((line) => /10\.244\.200\.|fd00:244:0:200:/.test(line));
-    await until(async () => (await left()).length === 0, 'nothing of the host that went is left').catch(() => undefined);
+    await until(async () => (await left()).length === 0, 'nothing of the host that went is left').catch(
+      () => undefined,
+    );
     expect(await left()).toEqual([]);
     const after = (await overlay.everything(host)).join('\n');
     const [old, now] = type === 'vxlan' ? ['02:00:00:00:00:c9', '02:00:00:00:00:ca'] : [number4(201), number4(202)];
@@ -90,5 +92,16 @@ describe.each(['vxlan', 'host-gw'])('an agent of %s that is killed and started a
     const changes = (await monitor.changes()).filter((line) => !/\[NEIGH\]/.test(line) || line.includes('PERMANENT'));
     expect(changes).toEqual([]);
     expect(await overlay.everything(host)).toEqual(before);
+
+    // What is missing is all that is written.
+    await killed(host);
+    const [route] = await overlay.objects(host, '-4 route show proto 111');
+    await host.exec(['ip', 'route', 'del', String(route['dst'])]);
+    overlay.start(host);
+    await host.waitReady();
+    await overlay.settled(host, 2);
+    expect((await overlay.status(host))['kernelWrites']).toBe(1);
+    expect(await overlay.everything(host)).toEqual(before);
+    expect(await monitor.changes()).toContainEqual(expect.stringContaining(`[ROUTE]${String(route['dst'])}`));
   }, 60_000);
 });

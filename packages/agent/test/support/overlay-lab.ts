@@ -31,8 +31,13 @@ export class OverlayLab implements AsyncDisposable {
   static async create({ hosts, families = ['ipv4'], backend }: OverlayLabOptions): Promise<OverlayLab> {
     const lab = await createLab({ name: `ovt-${process.pid}-${++made}`, hosts, families, pods: 1 });
     const overlay = new OverlayLab(lab);
-    const ipv4 = families.includes('ipv4') ? { Network: '10.244.0.0/16' } : { EnableIPv4: false };
-    const ipv6 = families.includes('ipv6') ? { EnableIPv6: true, IPv6Network: 'fd00:244::/48' } : {};
+    // Subnets from 200 on are left to leases that a test makes up.
+    const ipv4 = families.includes('ipv4')
+      ? { Network: '10.244.0.0/16', SubnetMax: '10.244.99.0' }
+      : { EnableIPv4: false };
+    const ipv6 = families.includes('ipv6')
+      ? { EnableIPv6: true, IPv6Network: 'fd00:244::/48', IPv6SubnetMax: 'fd00:244:0:99::' }
+      : {};
     writeFileSync(overlay.netConf, JSON.stringify({ ...ipv4, ...ipv6, Backend: backend }));
     return overlay;
   }
@@ -56,6 +61,7 @@ export class OverlayLab implements AsyncDisposable {
       `--net-config-path=${this.netConf}`,
       `--subnet-file=${host.subnetFile}`,
       `--state-dir=${this.file(host, 'state')}`,
+      `--run-dir=${this.file(host, 'control')}`,
       `--host-id=${host.name}`,
     ];
   }

@@ -88,6 +88,7 @@ export class TestHost implements AsyncDisposable {
         `--net-config-path=${this.folder.at('net-conf.json')}`,
         `--subnet-file=${this.subnetFile}`,
         `--state-dir=${this.folder.at('state')}`,
+        `--run-dir=${this.folder.at('control')}`,
         '--healthz-ip=127.0.0.1',
         '--healthz-port=9980',
         '--iface=eth0',

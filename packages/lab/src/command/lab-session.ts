@@ -94,6 +94,8 @@ export class LabSession {
         `--local-store=${leases}`,
         `--net-config-path=${netConf}`,
         `--subnet-file=${host.subnetFile}`,
+        `--state-dir=${path.join(host.directory, 'state')}`,
+        `--run-dir=${host.directory}`,
         '--healthz-ip=127.0.0.1',
         `--healthz-port=${HEALTH_PORT}`,
         `--host-id=${host.name}`,
