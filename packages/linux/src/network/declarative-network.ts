@@ -65,6 +65,7 @@ export class DeclarativeNetwork implements Network {
       let subscription: Subscription | undefined = undefined;
       const aborted = (): void => {
         subscription?.unsubscribe();
+        design.watch?.close();
         reject(abortError(`opening the ${design.name} network`, signal));
       };
       if (signal.aborted) return aborted();
@@ -72,7 +73,10 @@ export class DeclarativeNetwork implements Network {
       const fail = (error: unknown): void => {
         signal.removeEventListener('abort', aborted);
         if (network) logger.error(`${design.name}: cannot follow the host any more: ${errorText(error)}`);
-        else reject(error instanceof Error ? error : new Error(String(error)));
+        else {
+          design.watch?.close();
+          reject(error instanceof Error ? error : new Error(String(error)));
+        }
       };
       subscription = combineLatest([host$, lease$]).subscribe({
         next: ([host, lease]) => {
