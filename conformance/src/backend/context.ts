@@ -1,0 +1,30 @@
+import type { BackendSupports, JsonObject } from '@overlay/core';
+import type { NotApplicable, ConformanceTest } from '../suite/test-record.js';
+import type { FamilyChoice, World, WorldOptions } from './environment/world.js';
+import type { BackendTimeouts } from './timeouts.js';
+
+/** What a backend may or may not be able to do. */
+export type BackendFeature = keyof BackendSupports;
+
+/** What a test of a backend works with. */
+export interface BackendTestContext {
+  readonly supports: BackendSupports;
+  readonly timeouts: BackendTimeouts;
+  /** As many families as the backend can have at once. */
+  readonly widest: FamilyChoice;
+  /** One family that the backend supports. */
+  readonly single: FamilyChoice;
+  /** Options with which a second network can be beside the first in one namespace, if it can. */
+  readonly beside: JsonObject | undefined;
+  readonly type: string;
+  readonly options: JsonObject;
+  /** Makes hosts. Closed, and searched for leftovers, when the test has ended. */
+  world(options: Omit<WorldOptions, 'family'> & { readonly family?: FamilyChoice }): Promise<World>;
+}
+
+/** A test of a backend. */
+export type BackendTest = ConformanceTest<BackendTestContext, BackendFeature>;
+
+export function notApplicable(reason: string): NotApplicable {
+  return { notApplicable: reason };
+}

@@ -1,0 +1,62 @@
+import type { MonitorOptions, NetlinkMonitor, NetlinkPort, RequestOptions, SendFailures } from '@overlay/linux';
+import { NetlinkError } from '@overlay/linux';
+
+const EBUSY = 16;
+
+/** What happens to everything that one Linux layer asks of the kernel. */
+export class KernelAccess {
+  readonly #ports = new Set<NetlinkPort>();
+  readonly #open: () => NetlinkPort;
+  #severed = false;
+  /** While true the kernel takes no change: every one is refused with EBUSY. */
+  refusing = false;
+
+  constructor(open: () => NetlinkPort) {
+    this.#open = open;
+  }
+
+  /** A port for `openLinux`. */
+  open(): NetlinkPort {
+    if (this.#severed) throw new Error('the process that this stands for was killed');
+    const port = new SeverablePort(this.#open(), this);
+    this.#ports.add(port);
+    return port;
+  }
+
+  /** What the kernel sees of a kill -9: all sockets are closed at once, and nothing is said any more. */
+  sever(): void {
+    this.#severed = true;
+    for (const port of this.#ports) port.close();
+  }
+}
+
+class SeverablePort implements NetlinkPort {
+  readonly #port: NetlinkPort;
+  readonly #access: KernelAccess;
+
+  constructor(port: NetlinkPort, access: KernelAccess) {
+    this.#port = port;
+    this.#access = access;
+  }
+
+  async send(messages: readonly Uint8Array[], options?: RequestOptions): Promise<SendFailures> {
+    if (!this.#access.refusing) return this.#port.send(messages, options);
+    return new Map(messages.map((_, index) => [index, new NetlinkError('a change', EBUSY, 'refused by the test')]));
+  }
+
+  query(...args: Parameters<NetlinkPort['query']>): ReturnType<NetlinkPort['query']> {
+    return this.#port.query(...args);
+  }
+
+  dump(...args: Parameters<NetlinkPort['dump']>): ReturnType<NetlinkPort['dump']> {
+    return this.#port.dump(...args);
+  }
+
+  monitor(options: MonitorOptions): NetlinkMonitor {
+    return this.#port.monitor(options);
+  }
+
+  close(): void {
+    this.#port.close();
+  }
+}

@@ -1,0 +1,2 @@
+export type { TestFramework } from './suite/framework.js';
+export type { ConformanceTest, Need, NotApplicable, Outcome } from './suite/test-record.js';

@@ -1,0 +1,41 @@
+/** What a test needs of the machine beside Node. `netns`: root, and a kernel with network namespaces. */
+export type Need = 'netns';
+
+/** A reason why a test had nothing to look at: the implementation has no object of the sort that the test is about. */
+export interface NotApplicable {
+  readonly notApplicable: string;
+}
+
+/** One test, as data. */
+export interface ConformanceTest<Context, Feature extends string> {
+  /** Stable name, unique in its suite: `heal-route-deleted`. */
+  readonly id: string;
+  /** What holds, in one line. */
+  readonly title: string;
+  /** What the implementation must support for the test to apply. */
+  readonly features: readonly Feature[];
+  /** What it must lack: such a test looks at how that is told. */
+  readonly lacks?: readonly Feature[];
+  readonly needs: readonly Need[];
+  /** Fails by throwing. */
+  run(context: Context): Promise<NotApplicable | void>;
+}
+
+/** How a test ended. */
+export interface Outcome {
+  readonly id: string;
+  readonly result: 'passed' | 'failed' | 'notSupported' | 'notApplicable';
+  /** Why, unless it passed. */
+  readonly reason?: string;
+}
+
+/** Whether a test applies to an implementation; otherwise why not. */
+export function whyNot<Feature extends string>(
+  { features, lacks = [] }: Pick<ConformanceTest<never, Feature>, 'features' | 'lacks'>,
+  supports: (feature: Feature) => boolean,
+): string | undefined {
+  const missing = features.find((feature) => !supports(feature));
+  if (missing !== undefined) return `does not support ${missing}`;
+  const present = lacks.find((feature) => supports(feature));
+  return present === undefined ? undefined : `supports ${present}`;
+}
