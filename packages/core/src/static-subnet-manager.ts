@@ -81,7 +81,9 @@ export class StaticSubnetManager implements SubnetManager {
   }
 
   async previous(hostId: string, { signal }: { readonly signal: AbortSignal }): Promise<Lease | undefined> {
-    throwIfAborted(`reading the lease of host ${hostId}`, signal);
+    const what = `reading the lease of host ${hostId}`;
+    this.#throwIfClosed(what);
+    throwIfAborted(what, signal);
     return this.#leases.get(hostId);
   }
 
