@@ -1,5 +1,5 @@
 import type { BackendSupports, JsonObject } from '@overlay/core';
-import type { NotApplicable, ConformanceTest } from '../suite/test-record.js';
+import type { ConformanceTest } from '../suite/test-record.js';
 import type { FamilyChoice, World, WorldOptions } from './environment/world.js';
 import type { BackendTimeouts } from './timeouts.js';
 
@@ -24,7 +24,3 @@ export interface BackendTestContext {
 
 /** A test of a backend. */
 export type BackendTest = ConformanceTest<BackendTestContext, BackendFeature>;
-
-export function notApplicable(reason: string): NotApplicable {
-  return { notApplicable: reason };
-}

@@ -6,6 +6,11 @@ export interface NotApplicable {
   readonly notApplicable: string;
 }
 
+/** What a test gives back that has nothing to look at. */
+export function notApplicable(reason: string): NotApplicable {
+  return { notApplicable: reason };
+}
+
 /** One test, as data. */
 export interface ConformanceTest<Context, Feature extends string> {
   /** Stable name, unique in its suite: `heal-route-deleted`. */

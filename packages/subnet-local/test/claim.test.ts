@@ -1,3 +1,4 @@
+import { parseLeaseKey } from '@overlay/core';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -9,7 +10,6 @@ import { isExpired } from '../dist/directory/lease-record.js';
 import { removeIf } from '../dist/directory/remove.js';
 import { hostTag, ticketDispenser } from '../dist/directory/work-names.js';
 import { encodeLease } from '../dist/format/lease-content.js';
-import { parseLeaseName } from '../dist/format/lease-name.js';
 import { attributesOf } from './support/local-host.js';
 import { temporaryDirectory } from './support/temporary-directory.js';
 
@@ -30,7 +30,7 @@ describe('the protocol of claims', () => {
     encodeLease({ attributes: attributesOf(n), hostId: `host-${n}`, expiresAt });
 
   async function stake(n: number, lease: string, ticket = ticketDispenser()()): Promise<Claim> {
-    const subject = { lease, subnets: parseLeaseName(lease) as PerFamily<Prefix>, host: hostTag(`host-${n}`) };
+    const subject = { lease, subnets: parseLeaseKey(lease) as PerFamily<Prefix>, host: hostTag(`host-${n}`) };
     return Claim.stake(directory, subject, ticket, text(n));
   }
 

@@ -1,7 +1,7 @@
+import { formatLeaseKey, parseLeaseKey } from '@overlay/core';
 import { describe, expect, test } from '@jest/globals';
 import type { LeaseAttributes } from '@overlay/core';
 import { decodeLease, encodeLease, isHostId } from '../dist/format/lease-content.js';
-import { leaseName, parseLeaseName } from '../dist/format/lease-name.js';
 
 const VXLAN = {
   backendType: 'vxlan',
@@ -19,8 +19,8 @@ describe('names of lease files', () => {
     ['0.0.0.0-0&fc00:0:0:22::-64', { ipv6: 'fc00:0:0:22::/64' }],
     ['10.0.0.0-8', { ipv4: '10.0.0.0/8' }],
   ])('%s', (name, subnets) => {
-    expect(parseLeaseName(name)).toEqual(subnets);
-    expect(leaseName(subnets as never)).toBe(name);
+    expect(parseLeaseKey(name)).toEqual(subnets);
+    expect(formatLeaseKey(subnets as never)).toBe(name);
   });
 
   test.each([
@@ -44,7 +44,7 @@ describe('names of lease files', () => {
     'net-conf.json',
     '',
   ])('%j is none', (name) => {
-    expect(parseLeaseName(name)).toBeUndefined();
+    expect(parseLeaseKey(name)).toBeUndefined();
   });
 });
 

@@ -3,11 +3,10 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { parseNetConf, prefixesOverlap } from '@overlay/core';
+import { parseLeaseKey, parseNetConf, prefixesOverlap } from '@overlay/core';
 import { LocalSubnetManager } from '@overlay/subnet-local';
 import { firstValueFrom } from 'rxjs';
 import { encodeLease } from '../dist/format/lease-content.js';
-import { parseLeaseName } from '../dist/format/lease-name.js';
 import { temporaryDirectory } from './support/temporary-directory.js';
 
 const PROGRAM = fileURLToPath(new URL('./support/killed-host.js', import.meta.url));
@@ -129,7 +128,7 @@ function expectWholeLeases(directory: string): void {
       HostID: expect.any(String),
       Expires: expect.any(String),
     });
-    return parseLeaseName(name)?.ipv4;
+    return parseLeaseKey(name)?.ipv4;
   });
   for (const [at, a] of subnets.entries()) {
     for (const b of subnets.slice(at + 1))

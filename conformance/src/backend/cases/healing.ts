@@ -2,7 +2,7 @@ import { deepEqual, equal } from 'node:assert/strict';
 import type { Family } from '@overlay/core';
 import type { NotApplicable } from '../../suite/test-record.js';
 import type { BackendTest, BackendTestContext } from '../context.js';
-import { notApplicable } from '../context.js';
+import { notApplicable } from '../../suite/test-record.js';
 import type { KernelItem, KernelView } from '../environment/kernel-view.js';
 import type { OverlayHost } from '../environment/overlay-host.js';
 import type { BackendTimeouts } from '../timeouts.js';

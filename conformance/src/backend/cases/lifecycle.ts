@@ -2,7 +2,7 @@ import { deepEqual, equal, match, notEqual, ok, rejects } from 'node:assert/stri
 import type { Host, Lease } from '@overlay/core';
 import { NEVER, of } from 'rxjs';
 import type { BackendTest, BackendTestContext } from '../context.js';
-import { notApplicable } from '../context.js';
+import { notApplicable } from '../../suite/test-record.js';
 import { FIRST_UNUSED } from '../environment/shared-store.js';
 import { confOf } from '../environment/world.js';
 import { until, within } from '../../suite/until.js';
