@@ -15,6 +15,8 @@ import { removeExpired } from './allocation/put-lease.js';
 import { LeaseDirectory } from './directory/lease-directory.js';
 import type { LeaseRecord } from './directory/lease-record.js';
 import { isExpired, leaseOf } from './directory/lease-record.js';
+import { removeIf } from './directory/remove.js';
+import { ticketDispenser } from './directory/work-names.js';
 import { isHostId } from './format/lease-content.js';
 import type { LocalStoreOptions, LocalSubnetManagerOptions } from './options.js';
 import { completeOptions } from './options.js';
@@ -102,6 +104,21 @@ export class LocalSubnetManager implements SubnetManager {
     }
     this.#check(what, signal);
     return this.#keep(hostId, record);
+  }
+
+  /**
+   * Gives up what a host holds, for others to take at once. Not for a host whose lease is being kept by an agent, which
+   * would write it again.
+   *
+   * @throws OverlayError `OVERLAY_ABORTED`, `OVERLAY_CLOSED`; system errors of writing.
+   */
+  async release(hostId: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    this.#check(`releasing the lease of host ${hostId} in ${this.#directory.path}`, signal);
+    const ticket = ticketDispenser();
+    const isOwn = (record: LeaseRecord): boolean => record.hostId === hostId;
+    for (const record of [...(await this.#during(this.#read()))]) {
+      if (isOwn(record)) removeIf(this.#directory, record.name, ticket(), isOwn);
+    }
   }
 
   resync(): void {

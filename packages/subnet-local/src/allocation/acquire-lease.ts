@@ -1,12 +1,19 @@
 import type { AcquireRequest, Clock, Logger } from '@overlay/core';
-import { abortError, errorCode, errorText, OverlayError, throwIfAborted } from '@overlay/core';
+import {
+  OverlayError,
+  abortError,
+  errorCode,
+  errorText,
+  formatLeaseKey,
+  parseLeaseKey,
+  throwIfAborted,
+} from '@overlay/core';
 import type { LeaseDirectory } from '../directory/lease-directory.js';
 import type { LeaseRecord } from '../directory/lease-record.js';
 import { isExpired } from '../directory/lease-record.js';
 import { removeIf } from '../directory/remove.js';
 import { hostTag, parseClaimName, ticketDispenser } from '../directory/work-names.js';
 import { encodeLease } from '../format/lease-content.js';
-import { leaseName, parseLeaseName } from '../format/lease-name.js';
 import { jittered, wait } from '../wait.js';
 import type { Plan } from './plan.js';
 import { planSubnets } from './plan.js';
@@ -98,7 +105,7 @@ async function attempt(
   if (plan.kind === 'full') throw rangeFull(request, plan, what);
   if (plan.kind === 'busy') return undefined;
   const { subnets } = plan;
-  const name = leaseName(subnets);
+  const name = formatLeaseKey(subnets);
   const reserved = own?.name === name && own.expiresAt === undefined;
   const fresh = own?.expiresAt === undefined || own.expiresAt - renewMarginMs > clock.now();
   let record = own;
@@ -136,7 +143,7 @@ function makePlan(
   for (const name of directory.names()) {
     const claim = parseClaimName(name);
     if (claim !== undefined) claimed.push(claim.subnets);
-    const subnets = own?.name === name ? undefined : parseLeaseName(name);
+    const subnets = own?.name === name ? undefined : parseLeaseKey(name);
     const record = known.get(name);
     // What has a lease's name but cannot be read as one keeps its subnets, too: it may be somebody's.
     if (subnets !== undefined && (record === undefined || !isExpired(record, now))) held.push(subnets);

@@ -1,12 +1,12 @@
 import { linkSync, renameSync } from 'node:fs';
 import type { Clock, PerFamily, Prefix } from '@overlay/core';
-import { errorCode } from '@overlay/core';
+import { errorCode, parseLeaseKey } from '@overlay/core';
 import type { LeaseDirectory } from '../directory/lease-directory.js';
 import type { LeaseRecord } from '../directory/lease-record.js';
 import { isExpired } from '../directory/lease-record.js';
 import { clearLeftovers } from '../directory/leftovers.js';
 import { claimName, parseClaimName, parseGoneName } from '../directory/work-names.js';
-import { parseLeaseName, subnetsOverlap } from '../format/lease-name.js';
+import { subnetsOverlap } from '../format/subnets.js';
 import { jittered, wait } from '../wait.js';
 
 /*
@@ -117,7 +117,7 @@ export class Claim {
         juniors = true;
         continue;
       }
-      const subnets = parseLeaseName(name);
+      const subnets = parseLeaseKey(name);
       if (subnets === undefined || !subnetsOverlap(subnets, this.subject.subnets)) continue;
       const reading = this.directory.read(name);
       if (reading.kind === 'absent') {

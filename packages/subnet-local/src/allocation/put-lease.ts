@@ -1,3 +1,4 @@
+import { formatLeaseKey } from '@overlay/core';
 import type { Clock, LeaseAttributes, PerFamily, Prefix } from '@overlay/core';
 import type { LeaseDirectory } from '../directory/lease-directory.js';
 import type { LeaseRecord } from '../directory/lease-record.js';
@@ -5,7 +6,6 @@ import { isExpired } from '../directory/lease-record.js';
 import { removeIf } from '../directory/remove.js';
 import { hostTag, ticketDispenser } from '../directory/work-names.js';
 import { encodeLease } from '../format/lease-content.js';
-import { leaseName } from '../format/lease-name.js';
 import type { Holder } from './claim.js';
 import { Claim } from './claim.js';
 
@@ -44,7 +44,7 @@ export interface PutContext {
 export async function putLease(wanted: WantedLease, context: PutContext): Promise<Put> {
   const { directory, clock, isOwn, signal, ticket } = context;
   const { hostId, subnets, attributes, expiresAt } = wanted;
-  const lease = leaseName(subnets);
+  const lease = formatLeaseKey(subnets);
   const subject = { lease, subnets, host: hostTag(hostId) };
   const claim = await Claim.stake(directory, subject, ticket(), encodeLease({ attributes, hostId, expiresAt }));
   try {

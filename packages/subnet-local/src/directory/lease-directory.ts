@@ -16,9 +16,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { errorCode } from '@overlay/core';
+import { errorCode, parseLeaseKey } from '@overlay/core';
 import { decodeLease, encodeLease } from '../format/lease-content.js';
-import { parseLeaseName } from '../format/lease-name.js';
 import type { LeaseRecord, Reading } from './lease-record.js';
 import { temporaryName } from './work-names.js';
 
@@ -67,7 +66,7 @@ export class LeaseDirectory {
    * @param as the lease's name, where the file has another one for the moment
    */
   read(name: string, known?: LeaseRecord, as = name): Reading {
-    const subnets = parseLeaseName(as);
+    const subnets = parseLeaseKey(as);
     if (subnets === undefined) return { kind: 'junk', why: 'its name is no subnet', replaceable: false };
     let fd: number;
     try {

@@ -1,6 +1,6 @@
+import { parseLeaseKey } from '@overlay/core';
 import { createHash, randomBytes } from 'node:crypto';
 import type { PerFamily, Prefix } from '@overlay/core';
-import { parseLeaseName } from '../format/lease-name.js';
 
 /**
  * Names of the files with which leases are made and removed. All begin with a dot, so that nobody takes them for leases,
@@ -59,7 +59,7 @@ export function isTemporaryName(name: string): boolean {
 export function parseClaimName(name: string): Claimed | undefined {
   if (!name.startsWith('.claim.')) return undefined;
   const [, ticket, host, lease] = CLAIM.exec(name) ?? [];
-  const subnets = lease === undefined ? undefined : parseLeaseName(lease);
+  const subnets = lease === undefined ? undefined : parseLeaseKey(lease);
   if (ticket === undefined || host === undefined || lease === undefined || subnets === undefined) return undefined;
   return { ticket, host, lease, subnets };
 }
@@ -69,6 +69,6 @@ export function parseGoneName(
 ): { readonly lease: string; readonly subnets: PerFamily<Prefix> } | undefined {
   if (!name.startsWith('.gone.')) return undefined;
   const lease = GONE.exec(name)?.[1];
-  const subnets = lease === undefined ? undefined : parseLeaseName(lease);
+  const subnets = lease === undefined ? undefined : parseLeaseKey(lease);
   return lease === undefined || subnets === undefined ? undefined : { lease, subnets };
 }

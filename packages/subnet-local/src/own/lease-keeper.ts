@@ -10,7 +10,7 @@ import type { LeaseRecord } from '../directory/lease-record.js';
 import { isExpired, leaseOf } from '../directory/lease-record.js';
 import { ticketDispenser } from '../directory/work-names.js';
 import { encodeLease } from '../format/lease-content.js';
-import { subnetsText } from '../format/lease-name.js';
+import { subnetsText } from '../format/subnets.js';
 import type { LeaseView } from '../view/lease-view.js';
 import { jittered, wait } from '../wait.js';
 import { Publications } from './publications.js';

@@ -1,6 +1,6 @@
 import type { Lease, LeaseEvent } from '@overlay/core';
 import { FAMILIES } from '@overlay/core';
-import { subnetsOverlap, subnetsText } from '../format/lease-name.js';
+import { subnetsOverlap, subnetsText } from '../format/subnets.js';
 
 /** Keeps account of the leases of other hosts that contradict one's own, at a cost that follows the change. */
 export class Rivals {
