@@ -10,6 +10,8 @@ export class KernelAccess {
   #severed = false;
   /** While true the kernel takes no change: every one is refused with EBUSY. */
   refusing = false;
+  /** Changes that were refused so far. */
+  refused = 0;
 
   constructor(open: () => NetlinkPort) {
     this.#open = open;
@@ -41,6 +43,7 @@ class SeverablePort implements NetlinkPort {
 
   async send(messages: readonly Uint8Array[], options?: RequestOptions): Promise<SendFailures> {
     if (!this.#access.refusing) return this.#port.send(messages, options);
+    this.#access.refused += messages.length;
     return new Map(messages.map((_, index) => [index, new NetlinkError('a change', EBUSY, 'refused by the test')]));
   }
 
