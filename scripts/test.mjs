@@ -55,6 +55,12 @@ function orphanedNamespaces() {
   });
 }
 
+/** Removes network namespaces of tests whose process was killed: the next run must not find them in its way. */
+function sweepNamespaces() {
+  for (const name of orphanedNamespaces())
+    spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore', timeout: 10_000 });
+}
+
 /** Runs jest to its end and returns its report; an unfinished run, or one that does not let go, is a failure in it. */
 async function runJest(run, jestArgs) {
   const output = path.join(results, `${prefix}${run}.jest.json`);
@@ -130,6 +136,7 @@ const needsKernel = runs.includes('kernel') && obstacle === undefined;
 if (!noBuild && !prepare(root, ['build', ...(needsKernel ? ['kernel'] : [])])) process.exit(1);
 
 mkdirSync(results, { recursive: true });
+if (needsKernel) sweepNamespaces();
 const orphansBefore = new Set(orphanedNamespaces());
 const summaries = [];
 for (const run of runs) {
@@ -137,6 +144,7 @@ for (const run of runs) {
   if (run === 'kernel') {
     const left = orphanedNamespaces().filter((name) => !orphansBefore.has(name));
     summary.failed.push(...left.map((name) => `network namespace ${name} was left behind`));
+    if (needsKernel) sweepNamespaces();
   }
   writeFileSync(path.join(results, `${prefix}${run}.json`), `${JSON.stringify(summary, null, 2)}\n`);
   summaries.push(summary);
