@@ -77,7 +77,7 @@ class HostGw implements Backend {
         lease.attributes.backendType === TYPE
           ? directRoutes(routes, lease, context)
           : { objects: [], problem: other(lease) },
-      marks: () => linux.marks(netConf),
+      marks: () => linux.marks(init),
       watch: adjacency,
       watched: directAddresses,
     };

@@ -20,7 +20,7 @@ import type { Linux } from '@overlay/linux';
 import { combineLatest, from, map } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { VxlanDesign, vxlanOverhead } from './design.js';
-import { vxlanOptions } from './options.js';
+import { endpointId, vxlanOptions } from './options.js';
 import type { VxlanOptions } from './options.js';
 import { chooseMac, deviceName, parseVtepData, vtepData } from './vtep.js';
 
@@ -49,6 +49,9 @@ export function vxlan(components: VxlanComponents): BackendFactory {
 class Vxlan implements Backend {
   readonly type = TYPE;
   readonly supports = SUPPORTS;
+  readonly endpointId: string;
+  /** They change what packets may look like, or what the kernel remembers, and not where they go. */
+  readonly liveOptions = ['MTU', 'Learning'];
   readonly #options: VxlanOptions;
   readonly #families: readonly Family[];
 
@@ -57,7 +60,31 @@ class Vxlan implements Backend {
     private readonly init: BackendInit,
   ) {
     this.#options = vxlanOptions(init);
+    this.endpointId = endpointId(this.#options);
     this.#families = FAMILIES.filter((family) => init.netConf[family] !== undefined);
+  }
+
+  /** What flanneld publishes tells the VNI; the port has to be the same in a cluster of its. */
+  understands(attributes: LeaseAttributes): boolean {
+    if (attributes.backendType !== TYPE) return false;
+    return this.#families.every((family) => {
+      const { vni } = parseVtepData(attributes[family]?.data);
+      return vni === undefined || vni === this.#options.vni;
+    });
+  }
+
+  whyNotBeside(other: Backend): string | undefined {
+    if (!(other instanceof Vxlan)) return undefined;
+    const { vni, port, gbp } = this.#options;
+    const theirs = other.#options;
+    if (vni === theirs.vni) {
+      const device = deviceName(this.#families[0], vni);
+      return `the device ${device} cannot have two ports or be with and without GBP at once; choose another VNI for the new one`;
+    }
+    if (port === theirs.port && gbp !== theirs.gbp) {
+      return `UDP port ${port} cannot be with and without GBP at once; choose another Port for the new one`;
+    }
+    return undefined;
   }
 
   overhead(underlay: Family): number {
@@ -99,6 +126,7 @@ class Vxlan implements Backend {
       linux,
       options,
       netConf: init.netConf,
+      ...(init.recordedNetworks && { recordedNetworks: init.recordedNetworks }),
       // What was published is what the device has to be.
       ownMac: (family, lease) => chooseMac(family, { hostId: init.hostId, previous: lease }),
       ...(adjacency ? { adjacency } : {}),

@@ -1,5 +1,5 @@
 import { addressFamily, FAMILIES, networkAddress, addressBits, prefixContains } from '@overlay/core';
-import type { Address, Family, Host, Lease, Mac, NetConf, Prefix } from '@overlay/core';
+import type { Address, BackendInit, Family, Host, Lease, Mac, Prefix } from '@overlay/core';
 import type {
   AddressObject,
   Adjacency,
@@ -17,6 +17,7 @@ import type {
 } from '@overlay/linux';
 import { PROTOCOL_BOOT } from '@overlay/linux';
 import type { VxlanOptions } from './options.js';
+import { endpointId } from './options.js';
 import { deviceName, parseVtepData } from './vtep.js';
 
 /** Outer IP header, UDP and VXLAN headers, inner Ethernet header, in bytes (RFC 7348). */
@@ -28,9 +29,8 @@ export function vxlanOverhead(underlay: Family): number {
 }
 
 /** What a VXLAN network is made from. */
-export interface VxlanDesignInit {
+export interface VxlanDesignInit extends Pick<BackendInit, 'netConf' | 'recordedNetworks'> {
   readonly linux: Linux;
-  readonly netConf: NetConf;
   readonly options: VxlanOptions;
   /** The MAC of the device, by the lease that publishes it. */
   readonly ownMac: (family: Family, lease: Lease) => Mac;
@@ -40,11 +40,12 @@ export interface VxlanDesignInit {
 
 /** A VXLAN network as data: what this host and each peer need in the kernel (flannel-compatible shapes). */
 export class VxlanDesign implements NetworkDesign {
-  readonly name = 'vxlan';
+  readonly name: string;
   readonly watch?: Adjacency;
   readonly #families: readonly Family[];
 
   constructor(private readonly init: VxlanDesignInit) {
+    this.name = endpointId(init.options);
     this.#families = FAMILIES.filter((family) => init.netConf[family] !== undefined);
     if (init.adjacency) this.watch = init.adjacency;
   }
@@ -80,14 +81,15 @@ export class VxlanDesign implements NetworkDesign {
   }
 
   marks(): readonly OwnMark[] {
-    const { linux, netConf, options } = this.init;
+    const { linux, netConf, recordedNetworks, options } = this.init;
     const devices = new Set(this.#families.map((family) => deviceName(family, options.vni)));
     const inside = (address: Address): boolean => {
       const conf = netConf[addressFamily(address)];
-      return conf !== undefined && prefixContains(conf.network, address);
+      if (conf !== undefined && prefixContains(conf.network, address)) return true;
+      return recordedNetworks?.some((network) => prefixContains(network, address)) ?? false;
     };
     return [
-      ...linux.marks(netConf),
+      ...linux.marks(this.init),
       {
         kind: 'address',
         claim: (actual) => {

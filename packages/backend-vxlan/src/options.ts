@@ -19,6 +19,14 @@ export interface VxlanOptions {
 }
 
 /**
+ * What VXLAN hosts must have in common: VNI and port; GBP too, because hosts without it drop the packets of those with it
+ * that bear a policy (`vxlan_rcv` of drivers/net/vxlan refuses flags that it does not expect).
+ */
+export function endpointId({ vni, port, gbp }: VxlanOptions): string {
+  return `vxlan/${vni}/${port}${gbp ? '/gbp' : ''}`;
+}
+
+/**
  * Reads `Backend` of net-conf.json; what is not understood goes to the log.
  *
  * @throws OverlayError `OVERLAY_CONFIG_INVALID` naming the option.

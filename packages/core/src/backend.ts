@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { Family } from './address/index.js';
+import type { Family, Prefix } from './address/index.js';
 import type { Host } from './host.js';
 import type { Lease, LeaseAttributes, LeaseUpdate } from './lease.js';
 import type { NetConf } from './net-conf/index.js';
@@ -42,6 +42,11 @@ export interface BackendInit {
   readonly netConf: NetConf;
   /** Who this host is, the same after a reboot and on no other host. */
   readonly hostId: string;
+  /**
+   * Networks of configurations that this host had before and may have left objects of: what is found inside them and
+   * bears our marks is ours too.
+   */
+  readonly recordedNetworks?: readonly Prefix[];
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly metrics?: Metrics;
@@ -81,6 +86,31 @@ export interface OpenContext {
 export interface Backend {
   readonly type: string;
   readonly supports: BackendSupports;
+
+  /**
+   * What two hosts must have in common so that packets pass between them, {@link type} first: `vxlan/1/8472`. 1 to 128
+   * printable ASCII characters without blanks. Two configurations with one id are one network to the peers, and changing
+   * between them needs nothing of them. The type unless told.
+   */
+  readonly endpointId?: string;
+
+  /**
+   * The names of options, in any case, that move no traffic when they change: such a change is taken at once, by opening
+   * the network again in the place of the one before. None unless told.
+   */
+  readonly liveOptions?: readonly string[];
+
+  /**
+   * Whether what a lease publishes without an id, as flanneld does, is an endpoint of this one's {@link endpointId}, as
+   * far as one can tell. Not trusted. Unless told: when the type is the same.
+   */
+  understands?(attributes: LeaseAttributes): boolean;
+
+  /**
+   * Why this backend cannot be open beside another one, with another {@link endpointId}, on the same host: a device name
+   * that both need. One line; undefined when it can. Unless told it can.
+   */
+  whyNotBeside?(other: Backend): string | undefined;
 
   /** Bytes that it adds to each packet sent over an underlay of this family. */
   overhead(underlay: Family): number;
@@ -154,6 +184,21 @@ export interface Network {
    */
   settled(options: { readonly signal: AbortSignal }): Promise<void>;
   status(): NetworkStatus;
-  /** Stops working. Leaves the data path as it is: packets keep flowing. Idempotent. */
-  close(): Promise<void>;
+  /**
+   * Whether packets to a peer that was applied go through this network from now on: their way is known, and what makes
+   * it is wanted. Unless told, that is so for every peer as soon as {@link state$} has been `ready`. While a host has two
+   * networks, a peer stays in the other one until this answers true.
+   */
+  reaches?(peer: string): boolean;
+  /**
+   * The keys of peers for which {@link reaches} answers otherwise than before, told in the same turn of the event loop in
+   * which the objects of the peer change. Completes on {@link close}.
+   */
+  readonly reachChanges$?: Observable<readonly string[]>;
+  /**
+   * Stops working. Leaves the data path as it is: packets keep flowing. With `remove` it takes out of the data path what
+   * it made, but for what another open network of the agent wants as well, and then stops. Idempotent: what counts is the
+   * first call.
+   */
+  close(options?: { readonly remove?: boolean }): Promise<void>;
 }

@@ -96,7 +96,16 @@ export type {
 } from './backend.js';
 
 // Leases and where they are kept
-export type { Endpoint, Lease, LeaseAttributes, LeaseChange, LeaseEvent, LeaseUpdate, PerFamily } from './lease.js';
+export type {
+  BackendEndpoint,
+  Endpoint,
+  Lease,
+  LeaseAttributes,
+  LeaseChange,
+  LeaseEvent,
+  LeaseUpdate,
+  PerFamily,
+} from './lease.js';
 export { FAMILIES } from './lease.js';
 export type { LeaseValueReading } from './flannel-lease/index.js';
 export { formatLeaseKey, formatLeaseValue, parseLeaseKey, parseLeaseValue } from './flannel-lease/index.js';
@@ -113,11 +122,13 @@ export type {
   AgentOptions,
   AgentPhase,
   AgentStatus,
+  ApplyingConfiguration,
   NotReadyReason,
   PendingConfiguration,
   Plan,
   Readiness,
   ReadyCondition,
+  StateFile,
   SubnetFile,
 } from './agent/index.js';
 export { Agent, makePlan } from './agent/index.js';

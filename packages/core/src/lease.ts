@@ -18,13 +18,30 @@ export interface Endpoint {
   readonly data?: JsonValue;
 }
 
-/** What a host publishes with its lease. */
+/** One of the ways to reach a host that has several: while it changes from one backend to another. */
+export interface BackendEndpoint extends PerFamily<Endpoint> {
+  /** What two hosts must have in common so that packets pass between them, `Backend.endpointId`: `vxlan/1/8472`. */
+  readonly id: string;
+  /** As {@link LeaseAttributes.backendType}. */
+  readonly backendType: string;
+}
+
+/**
+ * What a host publishes with its lease. Its own members are the primary way to reach it, the only one that flanneld
+ * knows of.
+ */
 export interface LeaseAttributes extends PerFamily<Endpoint> {
   /**
    * The type that receivers compare, exactly and in lower case: `vxlan`, `host-gw`. Empty for the backends that
    * publish none (flannel's udp and alloc).
    */
   readonly backendType: string;
+  /**
+   * All ways to reach the host, the primary one too, in the order in which it prefers them; absent while there is only
+   * one. A subnet manager stores this as it is, beside flannel's members and after them, under a name that Go's decoder
+   * does not know.
+   */
+  readonly endpoints?: readonly BackendEndpoint[];
 }
 
 /** A host's part of the network: the subnets that it holds and how to reach it. */

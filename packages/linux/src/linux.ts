@@ -1,5 +1,5 @@
 import { addressFamily, errorText, FAMILIES, noMetrics, silentLogger, systemClock } from '@overlay/core';
-import type { Clock, Family, Finding, HostState, Logger, Metrics, NetConf } from '@overlay/core';
+import type { BackendInit, Clock, Family, Finding, HostState, Logger, Metrics, NetConf, Prefix } from '@overlay/core';
 import type { Observable } from 'rxjs';
 import { Adjacency } from './adjacency/adjacency.js';
 import { observeHost } from './host/observe-host.js';
@@ -137,9 +137,10 @@ export class Linux {
   }
 
   /** How objects of this agent are known from a previous run. */
-  marks(netConf: NetConf): readonly OwnMark[] {
+  marks({ netConf, recordedNetworks }: Pick<BackendInit, 'netConf' | 'recordedNetworks'>): readonly OwnMark[] {
     const { alias, routeProtocol } = this;
-    return commonMarks({ alias, routeProtocol, netConf, routeMetric: (destination) => this.#metric(destination) });
+    const routeMetric = (destination: Prefix): number => this.#metric(destination);
+    return commonMarks({ alias, routeProtocol, netConf, routeMetric, ...(recordedNetworks && { recordedNetworks }) });
   }
 
   /** Tells which hosts are on this link. With `confirmed` they also have to answer. */

@@ -17,9 +17,8 @@ export interface StatusFrame {
 
 /** What keeps the host from carrying traffic, by condition. */
 export function missingOf(supervisor: Supervisor): Missing {
-  const { config, host, netConf, file, feed } = supervisor;
-  const { dataplane } = supervisor.succession;
-  const { own, network, networkState, snapshotApplied } = dataplane ?? {};
+  const { config, host, netConf, file, feed, succession } = supervisor;
+  const { own, networkState, snapshotApplied, leaseWaiting } = succession;
   const missing: Missing = {};
   if (netConf === undefined && config.waiting !== undefined) {
     missing.configuration = { message: config.waiting, follows: false };
@@ -27,17 +26,17 @@ export function missingOf(supervisor: Supervisor): Missing {
   if (host.waiting !== undefined) missing.interface = { message: host.waiting, follows: false };
   if (own === undefined) {
     missing.lease = {
-      message: dataplane?.leaseWaiting ?? 'a lease, which needs a configuration first',
-      follows: dataplane === undefined || (host.waiting !== undefined && dataplane.waitsForHost),
+      message: leaseText(supervisor),
+      follows: leaseWaiting === undefined || (host.waiting !== undefined && succession.waitsForHost),
     };
   }
   if (networkState?.phase !== 'ready') {
     missing.device = { message: deviceText(supervisor), follows: own === undefined };
   }
-  if (snapshotApplied !== true) {
+  if (!snapshotApplied) {
     missing.snapshot = {
       message: feed.hasSnapshot ? 'the known peers are being set up' : 'the first list of leases from the store',
-      follows: own === undefined || (network === undefined && feed.hasSnapshot),
+      follows: own === undefined || (!succession.carrying && feed.hasSnapshot),
     };
   }
   if (file !== undefined && !fileAsItShouldBe(supervisor)) {
@@ -50,8 +49,8 @@ export function missingOf(supervisor: Supervisor): Missing {
 /** The agent's status, put together from its parts. */
 export function agentStatus(supervisor: Supervisor, frame: StatusFrame): AgentStatus {
   const { netConf, pending, host, table, preflight, succession } = supervisor;
-  const { dataplane, applying } = succession;
-  const { own, networkState, network } = dataplane ?? {};
+  const { applying, own, networkState } = succession;
+  const network = succession.networkStatus();
   const missing = missingOf(supervisor);
   const held = [...table.held()];
   const removals = [...table.heldRemovals()];
@@ -67,44 +66,57 @@ export function agentStatus(supervisor: Supervisor, frame: StatusFrame): AgentSt
     ...(host.host && { host: host.host }),
     ...(own && { ownLease: own.lease }),
     ...(networkState && { mtu: networkState.mtu, networkState }),
-    ...(network && { network: network.status() }),
+    ...(network && { network }),
     peers: table.size,
     heldLeases: held.slice(0, LISTED),
     heldLeaseCount: held.length,
     heldRemovals: removals.slice(0, LISTED),
     heldRemovalCount: removals.length,
     conflicts: own?.problem === undefined ? [] : [own.problem],
-    findings: preflight.findings,
+    findings: [...supervisor.mtu.findings(), ...preflight.findings],
     ...(frame.confirmedAt !== undefined && { confirmedAt: frame.confirmedAt }),
     ...(frame.failure !== undefined && { failure: frame.failure }),
   };
 }
 
+/** What keeps this host from having a lease. */
+function leaseText({ succession, netConf, config, host: { host } }: Supervisor): string {
+  const waiting = succession.leaseWaiting;
+  if (waiting === undefined) return 'a lease, which needs a configuration first';
+  const conf = netConf ?? succession.base?.netConf;
+  const without = FAMILIES.filter((family) => conf?.[family] && host !== undefined && !host[family]);
+  if (without.length === 0 || config.waiting !== undefined) return waiting;
+  const names = without.map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6')).join(' or ');
+  return `${waiting} (interface ${host?.interface.name} has no ${names} address)`;
+}
+
 function deviceText({ succession }: Supervisor): string {
-  const { dataplane } = succession;
-  const state = dataplane?.networkState;
+  const state = succession.networkState;
   if (state !== undefined) {
     return (
       state.problem ?? (state.phase === 'failed' ? 'own device cannot be made at present' : 'own device is being made')
     );
   }
-  return dataplane?.networkWaiting ?? 'own device, which needs a lease first';
+  return succession.networkWaiting ?? 'own device, which needs a lease first';
 }
 
 /** A file of other subnets than the lease's would give pods addresses that nobody routes to. */
 function fileAsItShouldBe({ file, succession }: Supervisor): boolean {
-  const subnets = succession.dataplane?.own?.lease.subnets;
+  const subnets = succession.own?.lease.subnets;
   const written = file?.written;
   if (subnets === undefined || written === undefined) return false;
   return FAMILIES.every((family) => written[family] === undefined || written[family].subnet === subnets[family]);
 }
 
-function problemsOf({ config, file, succession }: Supervisor): string[] {
-  const { dataplane } = succession;
+function problemsOf({ config, file, record, succession }: Supervisor): string[] {
+  const { own, publishProblem, networkState, networkWaiting } = succession;
   const problems: string[] = [];
   if (config.problem !== undefined) problems.push(`configuration: ${config.problem}`);
-  if (dataplane?.publishProblem !== undefined) problems.push(dataplane.publishProblem);
-  if (dataplane?.own?.problem !== undefined) problems.push(`own lease: ${dataplane.own.problem}`);
+  if (publishProblem !== undefined) problems.push(publishProblem);
+  if (own?.problem !== undefined) problems.push(`own lease: ${own.problem}`);
+  // Else it is told as what keeps the host from being ready.
+  if (networkState !== undefined && networkWaiting !== undefined) problems.push(networkWaiting);
   if (file?.problem !== undefined) problems.push(file.problem);
+  if (record.problem !== undefined) problems.push(record.problem);
   return problems;
 }

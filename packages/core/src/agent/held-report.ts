@@ -65,7 +65,7 @@ export class HeldReport {
   }
 }
 
-function reasonOf({ problem, reasons }: HeldLease): string {
+function reasonOf({ problem, reasons, endpoints }: HeldLease): string {
   const each = FAMILIES.flatMap((family) => reasons[family] ?? []);
-  return [...(problem === undefined ? [] : [problem]), ...each].join('; ');
+  return [problem, ...each, endpoints].filter((text) => text !== undefined).join('; ');
 }

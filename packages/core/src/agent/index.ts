@@ -1,6 +1,6 @@
 export { Agent } from './agent.js';
-export type { AgentOptions, SubnetFile } from './options.js';
+export type { AgentOptions, StateFile, SubnetFile } from './options.js';
 export type { Plan } from './plan.js';
 export { makePlan } from './plan.js';
 export type { NotReadyReason, Readiness, ReadyCondition } from './readiness.js';
-export type { AgentPhase, AgentStatus, PendingConfiguration } from './status.js';
+export type { AgentPhase, AgentStatus, ApplyingConfiguration, PendingConfiguration } from './status.js';

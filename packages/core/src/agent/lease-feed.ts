@@ -1,6 +1,5 @@
 import type { Subscription } from 'rxjs';
 import type { Address } from '../address/index.js';
-import type { Network } from '../backend.js';
 import { errorText } from '../errors.js';
 import type { Lease, LeaseEvent, LeaseUpdate } from '../lease.js';
 import type { ClaimsOf, LeaseTable } from '../lease-table/index.js';
@@ -28,7 +27,7 @@ export interface LeaseFeedContext extends RetryPorts {
 }
 
 /**
- * Leads the store's leases through the lease table into the open network. Removals that the table doubts are read again
+ * Leads the store's leases through the lease table to whoever gives them to the open networks. Removals that the table doubts are read again
  * from the store once their time is over, and go only when they are still absent then.
  */
 export class LeaseFeed {
@@ -40,7 +39,7 @@ export class LeaseFeed {
   #cancelReread: (() => void) | undefined;
   #rereadFor: number | undefined;
   #failures = 0;
-  #network: Network | undefined;
+  #sink: ((update: LeaseUpdate) => void) | undefined;
   /** What the store has told while nothing could be judged yet, by key. */
   #early: Map<string, Lease> | undefined = new Map();
   #hasSnapshot = false;
@@ -82,12 +81,12 @@ export class LeaseFeed {
   }
 
   /**
-   * Gives a network all peers, then each change. Resolves once it has the first snapshot. By now configuration, own
-   * lease and addresses must be known: judging begins here, since doing it for each of them would cost as much again.
+   * Gives all peers, then each change. Resolves once the first snapshot was given. By now configuration, own lease and
+   * addresses must be known: judging begins here, since doing it for each of them would cost as much again.
    *
    * @throws OverlayError `OVERLAY_ABORTED`.
    */
-  async attach(network: Network, signal: AbortSignal): Promise<void> {
+  async attach(sink: (update: LeaseUpdate) => void, signal: AbortSignal): Promise<void> {
     await unlessAborted(this.#firstSnapshot.promise, 'waiting for the first list of leases', signal);
     if (this.#early !== undefined) {
       const early = [...this.#early.values()];
@@ -95,12 +94,17 @@ export class LeaseFeed {
       this.#context.table.snapshot(early, this.#context.clock.now());
       this.#held.look();
     }
-    network.apply({ type: 'snapshot', leases: [...this.#context.table.accepted()] });
-    this.#network = network;
+    this.#sink = sink;
+    sink({ type: 'snapshot', leases: [...this.#context.table.accepted()] });
   }
 
-  detach(network: Network): void {
-    if (this.#network === network) this.#network = undefined;
+  /** The peers as they were given so far; undefined before {@link attach} has given any. */
+  accepted(): Iterable<Lease> | undefined {
+    return this.#sink && this.#context.table.accepted();
+  }
+
+  detach(): void {
+    this.#sink = undefined;
   }
 
   close(): void {
@@ -108,7 +112,7 @@ export class LeaseFeed {
     this.#cancelRetry?.();
     this.#cancelReread?.();
     this.#held.close();
-    this.#network = undefined;
+    this.#sink = undefined;
   }
 
   #subscribe(): void {
@@ -154,7 +158,7 @@ export class LeaseFeed {
   }
 
   #give(delta: LeaseUpdate | undefined): void {
-    if (delta !== undefined) this.#network?.apply(delta);
+    if (delta !== undefined) this.#sink?.(delta);
     if (this.#early === undefined) this.#held.look();
     this.#followDoubt();
   }

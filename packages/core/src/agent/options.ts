@@ -16,6 +16,17 @@ export interface SubnetFile {
 }
 
 /**
+ * Where an agent remembers, over restarts of its own, which configurations were in effect. The text is the agent's
+ * business; it may hold secrets of the configuration.
+ */
+export interface StateFile {
+  /** The text; undefined when there is none. */
+  read(options: { readonly signal: AbortSignal }): Promise<string | undefined>;
+  /** Replaces the text as a whole, so that it is there after a power cut too: the old one or the new one. */
+  write(text: string, options: { readonly signal: AbortSignal }): Promise<void>;
+}
+
+/**
  * What an {@link Agent} is put together from. The parts given belong to the caller: the agent stops using them when it
  * stops, and does not close the subnet manager, which several agents may share.
  */
@@ -29,6 +40,11 @@ export interface AgentOptions {
   readonly host$: Observable<HostState>;
   /** Where the host's subnets and MTU are written. Without one, being ready does not need it. */
   readonly subnetFile?: SubnetFile;
+  /**
+   * Where the configurations in effect are remembered. Without it an agent that starts with another configuration than
+   * before, or in the midst of a change, cannot know, and packets may be lost until its peers have followed.
+   */
+  readonly stateFile?: StateFile;
   /** What `FLANNEL_IPMASQ` says: whether somebody masquerades what leaves the network. False unless told. */
   readonly ipMasq?: boolean;
   /** Milliseconds for which a doubted removal of many peers is held. 60,000 unless told; 0 doubts nothing. */
@@ -40,6 +56,11 @@ export interface AgentOptions {
    * {@link Agent.applyPending} or a restart, so that not every host moves in one second; `now` takes it at once.
    */
   readonly applyChanges?: 'pending' | 'now';
+  /**
+   * Milliseconds for which the network of the configuration before stays open when no peer needs it any more: 10,000
+   * unless told. Within this time every peer must have taken in what was published before.
+   */
+  readonly retireMs?: number;
   /**
    * What a wrong first configuration means: `fatal` (the default) where it comes from a file of this host and a person
    * must mend it; `wait` where it comes from a store, in which it may be mended at any time.

@@ -1,4 +1,4 @@
-import { errorCode } from '../errors.js';
+import { errorCode, errorText } from '../errors.js';
 import type { Clock } from '../ports/clock.js';
 import { pause, unlessAborted } from './waiting.js';
 
@@ -26,6 +26,11 @@ export function isFatal(error: unknown): boolean {
 export function retryDelay(failures: number, random: () => number): number {
   const base = Math.min(FIRST_DELAY_MS * 2 ** Math.min(failures - 1, 16), LONGEST_DELAY_MS);
   return Math.min(Math.round(base * (1 + random() / 4)), LONGEST_DELAY_MS);
+}
+
+/** What failed and when it is tried again, in one line. */
+export function failureText(what: string, error: unknown, delayMs: number): string {
+  return `${what} failed, tried again after ${Math.max(1, Math.round(delayMs / 1000))} s: ${errorText(error)}`;
 }
 
 /** What repeating an attempt needs. */

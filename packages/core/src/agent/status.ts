@@ -16,6 +16,25 @@ export interface PendingConfiguration {
   readonly netConf: NetConf;
   /** What it changes, one line each. Text values of options are left out: they may be secret. */
   readonly changes: readonly string[];
+  /**
+   * Why it cannot be taken while the agent carries traffic, in one line: it is taken when that is over, or when the agent
+   * starts the next time.
+   */
+  readonly refused?: string;
+}
+
+/** A configuration that is being taken. */
+export interface ApplyingConfiguration {
+  readonly netConf: NetConf;
+  /** As of {@link PendingConfiguration}. */
+  readonly changes: readonly string[];
+  /**
+   * `opening`: peers do not know of it yet. `moving`: both networks are open and published. `retiring`: nobody needs the
+   * old one any more, which is closed soon.
+   */
+  readonly phase: 'opening' | 'moving' | 'retiring';
+  /** How far it is and what it waits for, in one line. */
+  readonly progress: string;
 }
 
 /** An agent at a glance. */
@@ -27,15 +46,15 @@ export interface AgentStatus {
   readonly waitingFor: readonly string[];
   /** What is not as it should be although the host can carry traffic, one line each. */
   readonly problems: readonly string[];
-  /** The configuration in use. */
+  /** The newest configuration of which peers may make use. */
   readonly config?: NetConf;
   readonly pending?: PendingConfiguration;
-  /** A configuration that is being taken now. */
-  readonly applying?: PendingConfiguration;
+  /** A configuration that is being taken now. The one before is in effect as well until this is over. */
+  readonly applying?: ApplyingConfiguration;
   /** The host as last known; `readiness` tells whether its interface is there now. */
   readonly host?: Host;
   readonly ownLease?: Lease;
-  /** Bytes of the largest packet that a pod may send. */
+  /** Bytes of the largest packet that a pod may send: the least of two networks while both are open. */
   readonly mtu?: number;
   readonly networkState?: NetworkState;
   readonly network?: NetworkStatus;

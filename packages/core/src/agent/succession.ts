@@ -1,61 +1,153 @@
-import { throwIfAborted } from '../errors.js';
-import type { Dataplane } from './dataplane.js';
+import type { Network, NetworkState, NetworkStatus } from '../backend.js';
+import { leaseAs } from '../endpoints.js';
+import { errorText, OverlayError, throwIfAborted } from '../errors.js';
+import type { Lease, LeaseAttributes } from '../lease.js';
+import type { OwnLeaseState } from '../subnet-manager.js';
+import type { Carrier } from './carrier.js';
+import type { ChangeLog } from './change-log.js';
+import { Distribution } from './distribution.js';
+import type { LeaseFeed } from './lease-feed.js';
+import { joinedState, joinedStatus } from './joined-network.js';
 import type { Plan } from './plan.js';
-import type { PendingConfiguration } from './status.js';
+import type { RetryPorts } from './retry.js';
+import { failureText, retry } from './retry.js';
+import type { ApplyingConfiguration } from './status.js';
+import type { Tenancy } from './tenancy.js';
+import { Transition } from './transition.js';
+
+/** How a plan is to come into effect where another one is. */
+export type Way = 'in-place' | 'beside';
+
+/** A plan that was in effect before the agent started, beside which the new one is to be opened. */
+export interface Former {
+  readonly plan: Plan;
+  readonly changes: readonly string[];
+}
 
 /** What a {@link Succession} works with, and whom it tells. */
-export interface SuccessionContext {
-  /** Makes the dataplane of a plan; nothing is touched yet. */
-  create(plan: Plan): Dataplane;
-  /** The dataplane is now the one in use and about to open; the one before is closed. */
-  took(dataplane: Dataplane, plan: Plan): void;
-  /** A plan did not come to carry. `carrying`: the one before still does. */
+export interface SuccessionContext extends RetryPorts {
+  readonly feed: LeaseFeed;
+  readonly log: ChangeLog;
+  /** Milliseconds for which an old network stays open when no peer needs it any more. */
+  readonly retireMs: number;
+  /** Makes what carries a plan; nothing is touched yet. */
+  createCarrier(plan: Plan): Carrier;
+  createTenancy(leaseChanged: (lease: Lease) => void): Tenancy;
+  /** The plan that carried before the agent started and that peers still use, by the lease that the store has. */
+  former(plan: Plan, previous: Lease | undefined): Former | undefined;
+  /** Resolves when it is on record that these plans, the newest first, are in effect. Rejects when aborted. */
+  remember(plans: readonly Plan[], signal: AbortSignal): Promise<void>;
+  /** Which plans are in effect, or the own lease, is another. */
+  tookEffect(): void;
+  /** A plan did not come into effect. `carrying`: the one before still is. */
   failed(error: unknown, plan: Plan, carrying: boolean): void;
-  /** Something failed on the side that does not keep a plan from being carried. */
-  trouble(what: string, error: unknown): void;
   changed(): void;
 }
 
-/** A plan on its way to carry traffic. */
+/** A plan on its way. */
 interface Attempt {
   readonly plan: Plan;
   readonly changes: readonly string[];
   readonly ending: AbortController;
-  dataplane?: Dataplane;
-}
-
-/** Taking the lease back for the dataplane that stays. */
-interface Resumption {
-  readonly ending: AbortController;
-  readonly done: Promise<void>;
+  /** What is to carry it, as long as that is not among those in use. */
+  carrier?: Carrier;
 }
 
 /**
- * Sees to it that one dataplane follows the other. The next one joins while the present one carries; only when it holds
- * its lease is the present one closed and the next one opened. One that does not get so far leaves the present one as
- * it was.
+ * What carries this host's traffic: its lease and one network, or two while it goes from one configuration to the next.
+ * Attempts to take a plan run one after the other; one that does not get so far that peers know of it leaves everything
+ * as it was.
  */
 export class Succession {
   readonly #context: SuccessionContext;
-  #present: Dataplane | undefined;
+  readonly #distribution: Distribution;
+  readonly #ending = new AbortController();
+  #tenancy: Tenancy | undefined;
+  #target: Carrier | undefined;
+  #transition: Transition | undefined;
+  /** The transition of an attempt, of which peers do not know yet. */
+  #tentative: Transition | undefined;
   #attempt: Attempt | undefined;
-  #resumption: Resumption | undefined;
+  #waitsForHost = false;
+  #joined = false;
+  #carrying = false;
+  #snapshotApplied = false;
   /** Settles when every attempt so far has ended. */
   #idle: Promise<void> = Promise.resolve();
-  #ended = false;
+  readonly #retiring = new Set<Promise<void>>();
 
   constructor(context: SuccessionContext) {
     this.#context = context;
+    this.#distribution = new Distribution(() => this.look());
   }
 
-  /** The dataplane in use, else the one that is joining. */
-  get dataplane(): Dataplane | undefined {
-    return this.#present ?? this.#attempt?.dataplane;
+  /** The carriers in use, the newest first. */
+  get carriers(): readonly Carrier[] {
+    if (this.#transition) return [this.#transition.newer, this.#transition.older];
+    return this.#target ? [this.#target] : [];
+  }
+
+  /** The newest of them that peers may use. */
+  get inUse(): Carrier | undefined {
+    const transition = this.#transition;
+    return transition === undefined || transition.announced ? this.#target : transition.older;
+  }
+
+  /** What a new configuration is to be compared with: the newest carrier but for one that an attempt may yet give up. */
+  get base(): Carrier | undefined {
+    const transition = this.#transition;
+    return transition !== undefined && transition === this.#tentative ? transition.older : this.#target;
+  }
+
+  /** Two networks that are both in effect. */
+  get transition(): Transition | undefined {
+    return this.#transition;
+  }
+
+  /** The lease held, and what is wrong with holding it. */
+  get own(): OwnLeaseState | undefined {
+    return this.#tenancy?.state;
+  }
+
+  /** Why there is no lease; undefined when nothing was begun yet. */
+  get leaseWaiting(): string | undefined {
+    return this.inUse?.source.problem ?? this.#tenancy?.waiting;
+  }
+
+  /** What keeps peers from being told how to reach this host. */
+  get publishProblem(): string | undefined {
+    if (this.own === undefined) return undefined;
+    return this.#tenancy?.problem ?? this.carriers.find(({ source }) => source.problem)?.source.problem;
+  }
+
+  /** Whether there is no lease because a backend has not said what to publish, for which it needs the host. */
+  get waitsForHost(): boolean {
+    return this.#waitsForHost;
+  }
+
+  /** The state of all networks that peers may use, as one; the MTU is the least of all that are open. */
+  get networkState(): NetworkState | undefined {
+    return joinedState(this.carriers, this.inUse);
+  }
+
+  /** All open networks as one. */
+  networkStatus(): NetworkStatus | undefined {
+    return joinedStatus(this.#networks());
+  }
+
+  /** Why a network is not open, in one line. */
+  get networkWaiting(): string | undefined {
+    return this.carriers.find(({ waiting }) => waiting !== undefined)?.waiting;
+  }
+
+  /** Whether the first snapshot of peers is in the networks, as far as it goes at the first try. */
+  get snapshotApplied(): boolean {
+    return this.#snapshotApplied;
   }
 
   /** Whether a network is open. */
   get carrying(): boolean {
-    return this.#present?.network !== undefined;
+    return this.#carrying;
   }
 
   /** The plan that is on its way. */
@@ -63,86 +155,339 @@ export class Succession {
     return this.#attempt?.plan;
   }
 
-  /** What is on its way to take the place of what carries. */
-  get applying(): PendingConfiguration | undefined {
-    if (this.#attempt === undefined || !this.carrying) return undefined;
-    return { netConf: this.#attempt.plan.netConf, changes: this.#attempt.changes };
+  /** What is on its way to take the place of what carries, or has begun to. */
+  get applying(): ApplyingConfiguration | undefined {
+    const transition = this.#transition;
+    if (transition) {
+      const { newer, changes, phase } = transition;
+      return { netConf: newer.netConf, changes, phase, progress: transition.progress() };
+    }
+    if (this.#attempt === undefined || !this.#carrying) return undefined;
+    const { plan, changes, carrier } = this.#attempt;
+    const progress = carrier?.source.problem ?? carrier?.waiting ?? 'the new configuration is being prepared';
+    return { netConf: plan.netConf, changes, phase: 'opening', progress };
   }
 
   /**
-   * Brings a plan to carry traffic, in the place of one that is still on its way. Resolves when its network is open.
+   * Brings a plan into effect, in the place of one that is still on its way. Resolves when peers may use its network.
    * Rejects when that does not come to be; the context has been told then.
    */
-  take(plan: Plan, changes: readonly string[]): Promise<void> {
+  take(plan: Plan, changes: readonly string[], way: Way): Promise<void> {
     this.giveUp();
     const attempt: Attempt = { plan, changes, ending: new AbortController() };
     this.#attempt = attempt;
-    const outcome = this.#idle.then(() => this.#run(attempt));
+    const outcome = this.#idle.then(() => this.#run(attempt, way));
     this.#idle = outcome.catch(() => undefined);
     return outcome;
   }
 
-  /** Gives up what has not come to carry yet. */
+  /** Goes back to the older of the two configurations that are in effect. */
+  turnBack(): void {
+    const transition = this.#transition;
+    if (transition === undefined) return;
+    const { newer, older, primary, changes } = transition;
+    const announced = transition.published;
+    transition.close();
+    this.#target = older;
+    this.#begin({ newer: older, older: newer, primary, announced, changes: [...changes, 'taken back'] });
+    this.#aim(this.#context.feed.accepted());
+    this.#context.tookEffect();
+    this.#rememberSoon();
+    this.look();
+  }
+
+  /** Takes a configuration that no network need know of. */
+  reconfigure(plan: Plan): void {
+    this.#target?.reconfigure(plan.netConf);
+    this.#context.tookEffect();
+    this.#rememberSoon();
+  }
+
+  /** Gives up what peers do not know of yet. */
   giveUp(): void {
     this.#attempt?.ending.abort();
     this.#attempt = undefined;
   }
 
-  /** Closes what carries and gives up the rest. The packets keep flowing. */
-  async end(): Promise<void> {
-    this.#ended = true;
-    this.giveUp();
-    const [closing] = await Promise.allSettled([this.#present?.close(), this.#idle, this.#stopResuming()]);
-    if (closing.status === 'rejected') throw closing.reason;
+  /** Something has changed on which depends what is published, or which networks are open. */
+  look(): void {
+    if (this.#ending.signal.aborted) return;
+    const target = this.#target;
+    if (this.#transition) this.#transition.look();
+    else if (target?.source.latest !== undefined) this.#tenancy?.want(target.source.latest);
+    this.#context.changed();
   }
 
-  async #run(attempt: Attempt): Promise<void> {
-    const { plan, ending } = attempt;
-    const { signal } = ending;
-    await this.#stopResuming();
-    const before = this.#present;
-    let dataplane: Dataplane | undefined;
+  /** Closes what carries and gives up the rest. The packets keep flowing. */
+  async end(): Promise<void> {
+    this.#ending.abort();
+    this.giveUp();
+    this.#transition?.close();
+    this.#distribution.close();
+    this.#tenancy?.close();
+    const closing = this.carriers.map((carrier) => carrier.close());
+    const ends = await Promise.allSettled([...closing, ...this.#retiring, this.#idle]);
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  async #run(attempt: Attempt, way: Way): Promise<void> {
     try {
-      throwIfAborted('taking a configuration', signal);
-      dataplane = this.#context.create(plan);
-      attempt.dataplane = dataplane;
-      before?.hold();
-      this.#context.changed();
-      await dataplane.join(signal);
-      throwIfAborted('taking a configuration', signal);
-      // From here on there is no way back, so nobody is to believe that the one before still carries.
-      this.#present = undefined;
-      await before?.close().catch((error: unknown) => this.#context.trouble('closing the network before', error));
-      this.#present = dataplane;
-      this.#context.took(dataplane, plan);
-      await dataplane.open(signal);
-      if (this.#attempt === attempt) this.#attempt = undefined;
-      this.#context.changed();
+      throwIfAborted('taking a configuration', attempt.ending.signal);
+      if (!this.#carrying) await this.#start(attempt);
+      else if (way === 'in-place') await this.#reopen(attempt);
+      else await this.#open(attempt);
+      this.#done(attempt);
+      this.look();
     } catch (error) {
-      await this.#undo(attempt, dataplane, before);
-      if (!signal.aborted) this.#context.failed(error, plan, this.carrying);
+      this.#done(attempt);
+      if (!attempt.ending.signal.aborted) this.#context.failed(error, attempt.plan, this.#carrying);
       throw error;
     }
   }
 
-  async #undo(attempt: Attempt, dataplane: Dataplane | undefined, before: Dataplane | undefined): Promise<void> {
-    await dataplane?.close().catch((error: unknown) => this.#context.trouble('closing what did not open', error));
-    if (this.#present === dataplane) this.#present = undefined;
+  #done(attempt: Attempt): void {
     if (this.#attempt === attempt) this.#attempt = undefined;
-    // A later attempt sees to the lease itself.
-    if (dataplane === undefined || before === undefined || this.#present !== before) return;
-    if (this.#ended || this.#attempt !== undefined) return;
-    const ending = new AbortController();
-    const done = before.resume(ending.signal).catch((error: unknown) => {
-      if (!ending.signal.aborted) this.#context.trouble('taking the lease back', error);
-    });
-    this.#resumption = { ending, done };
   }
 
-  async #stopResuming(): Promise<void> {
-    const resumption = this.#resumption;
-    this.#resumption = undefined;
-    resumption?.ending.abort();
-    await resumption?.done;
+  /** From nothing: takes a lease, then opens the network, or the two of a change that an earlier run had begun. */
+  async #start(attempt: Attempt): Promise<void> {
+    const { plan, ending } = attempt;
+    const { signal } = ending;
+    const tenancy = this.#context.createTenancy((lease) => this.#leaseChanged(lease));
+    this.#tenancy = tenancy;
+    const target = this.#context.createCarrier(plan);
+    this.#target = target;
+    try {
+      const previous = await tenancy.previous(signal);
+      const former = this.#context.former(plan, previous);
+      if (former) this.#resume(target, this.#context.createCarrier(former.plan), former.changes, previous);
+      await this.#join(tenancy, previous, signal);
+      this.#joined = true;
+      this.#leaseChanged((tenancy.state as OwnLeaseState).lease);
+      await Promise.all(this.carriers.map((carrier) => carrier.open(signal)));
+      this.#carrying = true;
+    } catch (error) {
+      await this.#discard();
+      throw error;
+    }
+    void this.#attach();
+    void this.#announceWhenReady(this.#transition);
   }
+
+  /** Goes on with a change between two configurations, as far as peers know of it by the lease that the store has. */
+  #resume(target: Carrier, older: Carrier, changes: readonly string[], previous: Lease | undefined): void {
+    const known = [target, older].filter((carrier) => previous && carrier.viewOf(previous) !== undefined);
+    const { endpoints: _, ...primary } = previous?.attributes ?? { backendType: '' };
+    const leads = previous && leaseAs({ ...previous, attributes: primary }, target.backend) !== undefined;
+    const announced = known.length > 0 ? known : [older];
+    this.#begin({ newer: target, older, primary: leads ? target : older, announced, changes });
+    this.#context.log.info('resume', `going on from ${older.id} to ${target.id}, as recorded`);
+  }
+
+  async #join(tenancy: Tenancy, previous: Lease | undefined, signal: AbortSignal): Promise<void> {
+    const { carriers } = this;
+    this.#waitsForHost = true;
+    tenancy.waitsFor(
+      `what backend ${carriers.map(({ backend }) => backend.type).join(' and ')} publishes for this host`,
+    );
+    for (const carrier of carriers) carrier.start(previous);
+    await Promise.all(carriers.map(({ source }) => source.first(signal)));
+    this.#waitsForHost = false;
+    const attributes = (): LeaseAttributes =>
+      (this.#transition?.attributes ?? carriers[0].source.latest) as LeaseAttributes;
+    await tenancy.acquire(carriers[0].netConf, attributes, signal);
+    throwIfAborted('taking a configuration', signal);
+  }
+
+  /** Leads the peers to the networks, all of which get them in one turn: what one does not want may be another's. */
+  async #attach(): Promise<void> {
+    const { feed, log } = this.#context;
+    const { signal } = this.#ending;
+    const what = 'applying the leases';
+    try {
+      this.#aim(undefined);
+      await feed.attach((update) => this.#distribution.apply(update), signal);
+      this.look();
+      await retry(this.#context, {
+        what: 'applying the first snapshot of leases',
+        signal,
+        attempt: async () => {
+          await Promise.all(this.#networks().map((network) => network.settled({ signal })));
+        },
+        failed: (error, delayMs) => log.warn('settle', failureText(what, error, delayMs)),
+      });
+    } catch (error) {
+      // Closing is the only way out of waiting for the first snapshot.
+      if (!signal.aborted) log.error('settle', `${what}: ${errorText(error)}`);
+      return;
+    }
+    this.#snapshotApplied = true;
+    // Until here the record names networks in which there may be something of ours that is not wanted any more.
+    this.#rememberSoon();
+    this.#context.changed();
+  }
+
+  /** Opens a second network beside the one that carries, and lets peers use it once it can receive. */
+  async #open(attempt: Attempt): Promise<void> {
+    const { plan, changes, ending } = attempt;
+    const { signal } = ending;
+    const older = this.#target as Carrier;
+    if (this.#transition) throw busy(this.#transition);
+    const newer = this.#context.createCarrier(plan);
+    attempt.carrier = newer;
+    newer.start((this.own as OwnLeaseState).lease);
+    let transition: Transition | undefined;
+    try {
+      await newer.source.first(signal);
+      newer.follow((this.own as OwnLeaseState).lease);
+      await newer.open(signal);
+      this.#target = newer;
+      transition = this.#begin({ newer, older, primary: older, announced: [older], changes });
+      this.#tentative = transition;
+      this.#aim(this.#context.feed.accepted());
+      this.#context.tookEffect();
+      await newer.ready(signal);
+      this.#distribution.look();
+      await this.#context.remember([newer.plan, older.plan], signal);
+      throwIfAborted('taking a configuration', signal);
+    } catch (error) {
+      await this.#giveBack(older, newer, transition);
+      throw error;
+    }
+    this.#tentative = undefined;
+    this.#context.log.info('transition', `${newer.id} is open beside ${older.id}, and published`);
+    transition.announce(newer);
+    this.#context.tookEffect();
+  }
+
+  /** Leaves everything to the older carrier again, after the newer one did not come into effect. */
+  async #giveBack(older: Carrier, newer: Carrier, transition: Transition | undefined): Promise<void> {
+    transition?.close();
+    // An agent that ends leaves the kernel as it is, for the next one to go on from there.
+    const ends = this.#ending.signal.aborted;
+    if (transition && !ends) {
+      this.#transition = this.#tentative = undefined;
+      this.#target = older;
+      this.#aim(this.#context.feed.accepted());
+      this.#context.tookEffect();
+    }
+    await newer.close({ remove: !ends }).catch((error: unknown) => this.#trouble('closing what did not open', error));
+    if (transition && !ends) this.#rememberSoon();
+  }
+
+  /** Opens a network for a plan that is the same one to the peers, where the old one was. */
+  async #reopen({ plan, ending }: Attempt): Promise<void> {
+    const target = this.#target as Carrier;
+    const before = target.plan;
+    try {
+      await target.reopen(plan, ending.signal);
+    } catch (error) {
+      // Whatever came in between: without a network nothing would be held or healed.
+      await target.reopen(before, this.#ending.signal);
+      this.#aim(this.#context.feed.accepted());
+      throw error;
+    }
+    this.#aim(this.#context.feed.accepted());
+    this.#context.tookEffect();
+    this.#rememberSoon();
+  }
+
+  #begin(init: ConstructorParameters<typeof Transition>[0]): Transition {
+    const { clock, retireMs } = this.#context;
+    this.#transition = new Transition(init, {
+      clock,
+      retireMs,
+      distribution: this.#distribution,
+      informed: () => this.#snapshotApplied,
+      published: () => this.#tenancy?.published,
+      publish: (attributes) => this.#tenancy?.want(attributes),
+      over: () => this.#retire(),
+    });
+    return this.#transition;
+  }
+
+  async #announceWhenReady(transition: Transition | undefined): Promise<void> {
+    if (transition === undefined) return;
+    const { signal } = this.#ending;
+    const { newer, older } = transition;
+    try {
+      await this.#context.remember([newer.plan, older.plan], signal);
+      await newer.ready(signal);
+      this.#distribution.look();
+      if (this.#transition === transition && !transition.announced) transition.announce(newer);
+      this.#context.tookEffect();
+    } catch (error) {
+      if (!signal.aborted) this.#trouble('going on with a change of the configuration', error);
+    }
+  }
+
+  /** Nobody needs the old network any more. */
+  #retire(): void {
+    const transition = this.#transition as Transition;
+    const { older, newer } = transition;
+    this.#transition = undefined;
+    this.#aim(this.#context.feed.accepted());
+    this.#context.log.info('transition', `${older.id} is closed: every peer has ${newer.id}`);
+    const removed = older
+      .close({ remove: true })
+      .catch((error: unknown) => this.#trouble('closing the network before', error))
+      .then(() => {
+        if (!this.#ending.signal.aborted) this.#rememberSoon();
+      })
+      .finally(() => this.#retiring.delete(removed));
+    this.#retiring.add(removed);
+    this.#context.tookEffect();
+  }
+
+  #aim(leases: Iterable<Lease> | undefined): void {
+    const [newer, older] = this.carriers;
+    if (newer && !this.#ending.signal.aborted) this.#distribution.set(newer, older, leases);
+  }
+
+  #rememberSoon(): void {
+    const { signal } = this.#ending;
+    const plans = this.carriers.map(({ plan }) => plan);
+    this.#context.remember(plans, signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#trouble('recording the configuration in effect', error);
+    });
+  }
+
+  #leaseChanged(lease: Lease): void {
+    if (!this.#joined) return;
+    for (const carrier of this.carriers) carrier.follow(lease);
+    this.#context.tookEffect();
+  }
+
+  /** Nothing came of the first attempt. */
+  async #discard(): Promise<void> {
+    const { carriers } = this;
+    this.#transition?.close();
+    this.#transition = undefined;
+    this.#target = undefined;
+    this.#tenancy?.close();
+    this.#tenancy = undefined;
+    this.#joined = false;
+    this.#waitsForHost = false;
+    for (const carrier of carriers) {
+      await carrier.close().catch((error: unknown) => this.#trouble('closing what did not open', error));
+    }
+  }
+
+  #networks(): Network[] {
+    return this.carriers.flatMap(({ network }) => network ?? []);
+  }
+
+  #trouble(what: string, error: unknown): void {
+    this.#context.log.warn(`trouble ${what}`, `${what}: ${errorText(error)}`);
+  }
+}
+
+/** The error of another change while one is under way. */
+export function busy({ newer, older }: Transition): OverlayError {
+  return new OverlayError(
+    'OVERLAY_NOT_LIVE',
+    `taking a configuration: the change from ${older.id} to ${newer.id} is still under way; wait until it has ended, ` +
+      'or take it back',
+  );
 }

@@ -1,7 +1,9 @@
 import type { Prefix } from '../address/index.js';
-import { errorCode, errorText } from '../errors.js';
+import type { Backend } from '../backend.js';
+import { leaseAs } from '../endpoints.js';
+import { errorCode, errorText, OverlayError } from '../errors.js';
 import { LeaseTable } from '../lease-table/index.js';
-import type { PerFamily } from '../lease.js';
+import type { Lease, PerFamily } from '../lease.js';
 import { FAMILIES } from '../lease.js';
 import type { NetConf } from '../net-conf/index.js';
 import type { Clock } from '../ports/clock.js';
@@ -13,20 +15,35 @@ import type { SubnetEnv, SubnetEnvFamily } from '../subnet-env.js';
 import { ChangeLog } from './change-log.js';
 import { ConfigWatch } from './config-watch.js';
 import { compareConfigurations, sameConfiguration } from './configuration-change.js';
-import { Dataplane } from './dataplane.js';
+import { Carrier } from './carrier.js';
 import { HostWatch } from './host-watch.js';
 import { LeaseFeed } from './lease-feed.js';
+import { liveChange, widestOf } from './live-change.js';
+import { LoweredMtu } from './lowered-mtu.js';
 import type { AgentOptions } from './options.js';
 import type { Plan } from './plan.js';
 import { makePlan } from './plan.js';
 import { Preflight } from './preflight.js';
+import { ConfigurationRecord } from './record.js';
 import type { RetryPorts } from './retry.js';
 import type { PendingConfiguration } from './status.js';
 import { SubnetFileWriter } from './subnet-file-writer.js';
-import { Succession } from './succession.js';
+import type { Former, Way } from './succession.js';
+import { busy, Succession } from './succession.js';
+import { Tenancy } from './tenancy.js';
 
 /** How long a plan rests that cannot be carried out, where the store's content may change that. */
 const REST_MS = 30_000;
+
+/** How long an old network stays open when no peer needs it any more. */
+const RETIRE_MS = 10_000;
+
+/** A configuration that waits, and how it would be taken. */
+interface Pending extends PendingConfiguration {
+  readonly plan: Plan;
+  /** `back`: to the older of two that are in effect. */
+  readonly way?: Way | 'back';
+}
 
 /** Whom a {@link Supervisor} tells. */
 export interface SupervisorEvents {
@@ -50,6 +67,8 @@ export class Supervisor {
   readonly preflight: Preflight;
   readonly file: SubnetFileWriter | undefined;
   readonly succession: Succession;
+  readonly record: ConfigurationRecord;
+  readonly mtu = new LoweredMtu();
   readonly #options: AgentOptions;
   readonly #events: SupervisorEvents;
   readonly #logger: Logger;
@@ -57,8 +76,14 @@ export class Supervisor {
   readonly #clock: Clock;
   readonly #ports: RetryPorts;
   readonly #ending = new AbortController();
+  /** Networks that this host has, or had and may have left something of. */
+  readonly #networks = new Set<Prefix>();
   #netConf: NetConf | undefined;
-  #pending: (PendingConfiguration & { readonly plan: Plan }) | undefined;
+  /** By which peers are judged: the widest of what is in effect. */
+  #judged: NetConf | undefined;
+  /** The backends of which peers' claims are asked. */
+  #claimed: readonly Backend[] = [];
+  #pending: Pending | undefined;
   #cancelRest: (() => void) | undefined;
 
   constructor(options: AgentOptions, events: SupervisorEvents) {
@@ -98,11 +123,22 @@ export class Supervisor {
     });
     this.preflight = new Preflight({ logger: this.#logger, changed });
     this.file = options.subnetFile && new SubnetFileWriter(options.subnetFile, ports, { log, changed });
+    this.record = new ConfigurationRecord(options.stateFile, { ...ports, log, changed });
     this.succession = new Succession({
-      create: (plan) => this.#createDataplane(plan),
-      took: (dataplane, plan) => this.#took(dataplane, plan),
+      ...ports,
+      feed: this.feed,
+      log,
+      retireMs: options.retireMs ?? RETIRE_MS,
+      createCarrier: (plan) => this.#createCarrier(plan),
+      createTenancy: (leaseChanged) => this.#createTenancy(leaseChanged),
+      former: (plan, previous) => this.#former(plan, previous),
+      remember: (plans, signal) =>
+        this.record.write(
+          plans.map(({ netConf }) => netConf),
+          signal,
+        ),
+      tookEffect: () => this.#tookEffect(),
       failed: (error, plan, carrying) => this.#failed(error, plan, carrying),
-      trouble: (what, error) => this.#logger.warn(`${what}: ${errorText(error)}`),
       changed,
     });
   }
@@ -115,21 +151,41 @@ export class Supervisor {
   /** A configuration that waits to be taken. */
   get pending(): PendingConfiguration | undefined {
     if (this.#pending === undefined) return undefined;
-    const { netConf, changes } = this.#pending;
-    return { netConf, changes };
+    const { netConf, changes, refused } = this.#pending;
+    return { netConf, changes, ...(refused !== undefined && { refused }) };
   }
 
   start(): void {
     this.host.start();
-    this.config.start();
+    if (!this.record.kept) {
+      this.config.start();
+      return;
+    }
+    const { signal } = this.#ending;
+    // What a configuration means depends on the one before.
+    void this.record.read(signal).then(() => {
+      for (const netConf of this.record.found) this.#noteNetworks(netConf);
+      if (!signal.aborted) this.config.start();
+    });
   }
 
-  /** Takes the pending configuration; false when there is none. Rejects when it does not come to carry. */
+  /**
+   * Takes the pending configuration; false when there is none. Rejects when it does not come into effect; one that cannot
+   * be taken under traffic stays pending.
+   */
   async applyPending(): Promise<boolean> {
     const pending = this.#pending;
     if (pending === undefined) return false;
+    const { refused, way, plan, changes } = pending;
+    if (refused !== undefined || way === undefined) {
+      throw new OverlayError(
+        'OVERLAY_NOT_LIVE',
+        `taking the pending configuration: ${refused}; the one before stays, and the agent takes it when it starts again`,
+      );
+    }
     this.#pending = undefined;
-    await this.succession.take(pending.plan, pending.changes);
+    if (way === 'back') this.succession.turnBack();
+    else await this.succession.take(plan, changes, way);
     return true;
   }
 
@@ -152,9 +208,7 @@ export class Supervisor {
     if (this.#ending.signal.aborted) return;
     let plan: Plan;
     try {
-      const { hostId, backends, metrics } = this.#options;
-      const init = { netConf, hostId, logger: this.#logger, clock: this.#clock };
-      plan = makePlan(backends, metrics === undefined ? init : { ...init, metrics });
+      plan = this.#planFor(netConf);
     } catch (error) {
       this.#refused(error);
       return;
@@ -166,68 +220,144 @@ export class Supervisor {
     succession.giveUp();
     this.#cancelRest?.();
     this.#pending = undefined;
-    if (this.#netConf === undefined || !succession.carrying) {
-      this.#take(plan, []);
-      return;
-    }
-    const own = succession.dataplane?.own?.lease.subnets ?? {};
-    const change = compareConfigurations(this.#netConf, netConf, own);
-    if (change.kind === 'live') this.#reconfigure(netConf, change.changes);
-    if (change.kind === 'moving') this.#moving(plan, change.changes);
+    if (succession.base === undefined || !succession.carrying) this.#take(plan, [], 'beside');
+    else this.#change(plan, succession.base);
   }
 
-  #moving(plan: Plan, changes: readonly string[]): void {
+  /** Sees to it that a plan takes the place of one that carries. */
+  #change(plan: Plan, base: Carrier): void {
+    const { transition } = this.succession;
+    const own = this.succession.own?.lease.subnets ?? {};
+    const { netConf } = plan;
+    const change = compareConfigurations(base.netConf, netConf, own, base.backend.liveOptions);
+    if (change.kind === 'none') return;
+    const { changes } = change;
+    const how = liveChange(base.plan, plan, own);
+    if (change.kind === 'live' && !change.reopens) {
+      if (changes.length > 0) this.#logger.info(`configuration changed: ${changes.join('; ')}`);
+      this.succession.reconfigure(plan);
+    } else if (change.kind === 'live' && how.refused === undefined && how.way === 'in-place') {
+      this.#logger.info(`configuration changed: ${changes.join('; ')}`);
+      this.#take(plan, changes, 'in-place');
+    } else if (transition && sameConfiguration(transition.older.netConf, netConf)) {
+      this.#moving({ netConf, plan, changes, way: 'back' });
+    } else if (how.refused !== undefined) {
+      this.#moving({ netConf, plan, changes, refused: how.refused });
+    } else if (how.way === 'beside' && transition && transition.newer === base) {
+      this.#moving({ netConf, plan, changes, refused: errorText(busy(transition)) });
+    } else {
+      this.#moving({ netConf, plan, changes, way: how.way });
+    }
+  }
+
+  #moving(pending: Pending): void {
+    const { changes, refused, way } = pending;
     const text = changes.join('; ');
-    if (this.#options.applyChanges === 'now') {
+    this.#pending = pending;
+    if (refused !== undefined) {
+      this.#log.warn('pending', `a changed configuration is not taken under traffic: ${text}: ${refused}`);
+    } else if (this.#options.applyChanges === 'now' && way !== undefined) {
       this.#logger.info(`taking a changed configuration: ${text}`);
-      this.#take(plan, changes);
-      return;
+      this.applyPending().catch(() => undefined);
+    } else {
+      this.#log.warn('pending', `a changed configuration is pending, since it moves traffic: ${text}`);
     }
-    this.#pending = { netConf: plan.netConf, plan, changes };
-    this.#logger.warn(`a changed configuration is pending, since it moves traffic: ${text}`);
-  }
-
-  #reconfigure(netConf: NetConf, changes: readonly string[]): void {
-    this.#netConf = netConf;
-    this.succession.dataplane?.reconfigure(netConf);
-    this.feed.configure(netConf);
-    if (changes.length > 0) this.#logger.info(`configuration changed: ${changes.join('; ')}`);
   }
 
   /** Whoever asked for it learns the outcome from the status. */
-  #take(plan: Plan, changes: readonly string[]): void {
-    this.succession.take(plan, changes).catch(() => undefined);
+  #take(plan: Plan, changes: readonly string[], way: Way): void {
+    this.succession.take(plan, changes, way).catch(() => undefined);
   }
 
-  #createDataplane({ netConf, backend }: Plan): Dataplane {
+  #planFor(netConf: NetConf): Plan {
+    const { hostId, backends, metrics } = this.#options;
+    const recordedNetworks = [...this.#networks];
+    const init = { netConf, hostId, recordedNetworks, logger: this.#logger, clock: this.#clock };
+    return makePlan(backends, metrics === undefined ? init : { ...init, metrics });
+  }
+
+  #createCarrier(plan: Plan): Carrier {
+    const { host } = this;
+    return new Carrier(plan, { ...this.#ports, host, log: this.#log, changed: () => this.succession.look() });
+  }
+
+  #createTenancy(leaseChanged: (lease: Lease) => void): Tenancy {
     const { hostId, subnetManager } = this.#options;
-    const dataplane: Dataplane = new Dataplane(netConf, backend, {
+    return new Tenancy({
       ...this.#ports,
       hostId,
       subnetManager,
-      host: this.host,
-      feed: this.feed,
       log: this.#log,
       wantedSubnets: (signal) => this.#recordedSubnets(signal),
-      changed: () => this.#changed(),
-      leaseChanged: (lease) => {
-        if (this.#netConf !== undefined && this.succession.dataplane === dataplane) this.feed.own(lease);
-      },
+      changed: () => this.succession.look(),
+      leaseChanged,
     });
-    return dataplane;
   }
 
-  #took(dataplane: Dataplane, { netConf, backend }: Plan): void {
-    this.#netConf = netConf;
-    this.feed.configure(netConf);
-    this.feed.own(dataplane.own?.lease);
-    this.feed.claims((lease) => backend.claims?.(lease) ?? []);
+  /** The recorded plan that peers still use, if it is another one and both can be open at once. */
+  #former(plan: Plan, previous: Lease | undefined): Former | undefined {
+    if (previous === undefined) return undefined;
+    const { endpoints: _, ...primary } = previous.attributes;
+    let found: Former | undefined;
+    for (const netConf of this.record.found) {
+      const former = this.#recordedPlan(netConf);
+      if (former === undefined || leaseAs(previous, former.backend) === undefined) continue;
+      const how = liveChange(former, plan, previous.subnets);
+      if (how.refused !== undefined) {
+        const text = `the configuration before this one (backend ${netConf.backend.type}) is not kept open beside it`;
+        this.#log.warn('former', `${text}, so packets may be lost until peers have followed: ${how.refused}`);
+        continue;
+      }
+      if (how.way !== 'beside') continue;
+      const change = compareConfigurations(netConf, plan.netConf, previous.subnets);
+      const candidate = { plan: former, changes: change.kind === 'none' ? [] : change.changes };
+      // Of two, the one by which hosts reach this one that know of no other.
+      if (found === undefined || leaseAs({ ...previous, attributes: primary }, former.backend)) found = candidate;
+    }
+    return found;
+  }
+
+  #recordedPlan(netConf: NetConf): Plan | undefined {
+    try {
+      return this.#planFor(netConf);
+    } catch (error) {
+      this.#log.warn('former', `the recorded configuration cannot be used any more: ${errorText(error)}`);
+      return undefined;
+    }
+  }
+
+  #tookEffect(): void {
+    const { inUse, carriers, own, transition } = this.succession;
+    if (inUse === undefined) return;
+    const backends = carriers.map(({ backend }) => backend);
+    for (const { netConf } of carriers) this.#noteNetworks(netConf);
+    this.#netConf = inUse.netConf;
+    this.#judged = widestOf(carriers[0]?.netConf ?? inUse.netConf, carriers[1]?.netConf);
+    this.feed.configure(this.#judged);
+    this.feed.own(own?.lease);
+    if (backends.length !== this.#claimed.length || backends.some((backend, at) => backend !== this.#claimed[at])) {
+      this.#claimed = backends;
+      this.feed.claims((lease) => claimsOf(lease, backends));
+    }
+    const waiting = this.#pending;
+    if (waiting?.refused !== undefined && transition === undefined && this.succession.base) {
+      this.#pending = undefined;
+      this.#change(waiting.plan, this.succession.base);
+    }
     this.#changed();
+  }
+
+  #noteNetworks(netConf: NetConf): void {
+    for (const family of FAMILIES) {
+      const network = netConf[family]?.network;
+      if (network !== undefined) this.#networks.add(network);
+    }
   }
 
   async #recordedSubnets(signal: AbortSignal): Promise<PerFamily<Prefix> | undefined> {
     try {
       const record = await this.#options.subnetFile?.read({ signal });
+      this.mtu.saw(record?.mtu);
       const subnets: { ipv4?: Prefix; ipv6?: Prefix } = {};
       for (const family of FAMILIES) {
         const subnet = record?.[family]?.subnet;
@@ -258,7 +388,7 @@ export class Supervisor {
       return;
     }
     this.config.refuse(errorText(error), true);
-    this.#cancelRest = this.#clock.after(REST_MS, () => this.#take(plan, []));
+    this.#cancelRest = this.#clock.after(REST_MS, () => this.#take(plan, [], 'beside'));
   }
 
   #changed(): void {
@@ -269,26 +399,35 @@ export class Supervisor {
 
   /** subnet.env is written once this host can carry traffic, so that nobody starts pods before. */
   #followFile(): void {
-    const { dataplane } = this.succession;
-    const { own, networkState, snapshotApplied } = dataplane ?? {};
+    const { own, networkState, snapshotApplied } = this.succession;
     if (this.file === undefined || own === undefined || networkState?.phase !== 'ready' || !snapshotApplied) return;
     const content: { ipv4?: SubnetEnvFamily; ipv6?: SubnetEnvFamily } = {};
     for (const family of FAMILIES) {
       const subnet = own.lease.subnets[family];
-      const conf = this.#netConf?.[family];
+      const conf = this.#judged?.[family];
       if (subnet !== undefined && conf !== undefined) content[family] = { network: conf.network, subnet };
     }
     const env: SubnetEnv = { ...content, mtu: networkState.mtu, ipMasq: this.#options.ipMasq ?? false };
+    this.mtu.saw(env.mtu);
     this.file.want(env);
   }
 
   #followPreflight(): void {
-    const { dataplane } = this.succession;
-    const phase = dataplane?.networkState?.phase;
-    if (dataplane === undefined || phase === undefined || phase === 'starting') return;
+    const { inUse } = this.succession;
+    const phase = inUse?.state?.phase;
+    if (inUse === undefined || phase === undefined || phase === 'starting') return;
     // It starts programs, and pods wait for subnet.env.
     const fileIsNext = this.file !== undefined && this.file.written === undefined && this.file.problem === undefined;
     if (phase === 'ready' && fileIsNext) return;
-    this.preflight.run(dataplane.backend, this.host.host);
+    this.preflight.run(inUse.backend, this.host.host);
   }
+}
+
+/** What a lease claims by any of its endpoints, as the backends in use read them. */
+function claimsOf(lease: Lease, backends: readonly Backend[]): readonly string[] {
+  const claims = backends.flatMap((backend) => {
+    const view = leaseAs(lease, backend);
+    return view === undefined ? [] : (backend.claims?.(view) ?? []);
+  });
+  return backends.length > 1 ? [...new Set(claims)] : claims;
 }

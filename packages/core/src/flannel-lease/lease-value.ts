@@ -19,13 +19,15 @@ export type LeaseValueReading =
  * @param others members of our own, written after flannel's; Go's decoder passes over them
  */
 export function formatLeaseValue(attributes: LeaseAttributes, others?: JsonObject): string {
-  const { ipv4, ipv6, backendType } = attributes;
+  const { ipv4, ipv6, backendType, endpoints } = attributes;
   const text = JSON.stringify({
     PublicIP: ipv4?.publicIP ?? '0.0.0.0',
     PublicIPv6: ipv6?.publicIP ?? null,
     BackendType: backendType === '' ? undefined : backendType,
     BackendData: ipv4?.data,
     BackendV6Data: ipv6?.data,
+    // Ours, and stored as it is: all ways to reach a host that has several.
+    Endpoints: endpoints,
     ...others,
   });
   return text.replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
@@ -52,7 +54,11 @@ export function parseLeaseValue(text: string): LeaseValueReading {
   const ipv6 = endpoint(members, 'ipv6');
   if (typeof ipv6 === 'string') return { problem: ipv6 };
   for (const name of FLANNELS) members.delete(name);
-  return { attributes: { backendType, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) }, others: members };
+  // Judged by the lease table, as every lease is: what is wrong here must not cost the lease.
+  const endpoints = (members.get('endpoints') ?? undefined) as LeaseAttributes['endpoints'];
+  members.delete('endpoints');
+  const families = { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
+  return { attributes: { backendType, ...families, ...(endpoints !== undefined && { endpoints }) }, others: members };
 }
 
 const MEMBERS = {

@@ -7,6 +7,7 @@ import { reducedTo } from './judge.js';
 import { Peer } from './peer.js';
 import { RemovalDoubt } from './removal-doubt.js';
 import { sameLease } from './same-lease.js';
+import { usableEndpoints } from './usable-endpoints.js';
 import type { ClaimsOf, Doubt, HeldLease, HeldRemoval, LeaseDelta, LeaseTableOptions } from './types.js';
 
 /**
@@ -36,6 +37,8 @@ export class LeaseTable {
   readonly #peers = new Map<string, Peer>();
   readonly #doubt: RemovalDoubt;
   readonly #admission: Admission;
+  /** Why endpoints of a lease were left out, by key. */
+  readonly #leftOut = new Map<string, string>();
   #order = 0;
   #round = 0;
   #batch = 0;
@@ -125,9 +128,15 @@ export class LeaseTable {
     for (const { passed } of this.#peers.values()) if (passed) yield passed;
   }
 
-  /** The leases that are held, wholly or in one family, and why. */
+  /** The leases that are held, wholly or in part, and why. */
   *held(): IterableIterator<HeldLease> {
-    yield* this.#admission.held();
+    const told = new Set<string>();
+    for (const held of this.#admission.held()) {
+      const endpoints = this.#leftOut.get(held.key);
+      told.add(held.key);
+      yield endpoints === undefined ? held : { ...held, endpoints };
+    }
+    for (const [key, endpoints] of this.#leftOut) if (!told.has(key)) yield { key, reasons: {}, endpoints };
   }
 
   /** The removals that are held, the oldest first. */
@@ -141,7 +150,9 @@ export class LeaseTable {
   }
 
   /** Takes note of what the store says of a key, and of the peer if that is something new. */
-  #note(key: string, lease: Lease | undefined, work: Peer[]): void {
+  #note(key: string, told: Lease | undefined, work: Peer[]): void {
+    const lease = told && this.#usable(key, told);
+    if (lease === undefined) this.#leftOut.delete(key);
     let peer = this.#peers.get(key);
     if (!peer) {
       if (!lease) return;
@@ -160,6 +171,14 @@ export class LeaseTable {
     if (peer.batch === this.#batch) return;
     peer.batch = this.#batch;
     work.push(peer);
+  }
+
+  /** The lease without endpoints that cannot be used. */
+  #usable(key: string, told: Lease): Lease {
+    const { lease, problem } = usableEndpoints(told);
+    if (problem === undefined) this.#leftOut.delete(key);
+    else this.#leftOut.set(key, problem);
+    return lease;
   }
 
   /** Brings what the network has up to what was noted. `settling`: what is doubted and due is now confirmed. */

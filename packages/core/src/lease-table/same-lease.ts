@@ -8,11 +8,11 @@ const DEEPEST = 32;
 
 /** Whether two versions of a lease mean the same to a network: all but `expiresAt`. */
 export function sameLease(a: Lease, b: Lease): boolean {
-  return a === b || (a.key === b.key && sameValue(a.subnets, b.subnets, 0) && sameValue(a.attributes, b.attributes, 0));
+  return a === b || (a.key === b.key && sameValue(a.subnets, b.subnets) && sameValue(a.attributes, b.attributes));
 }
 
 /** Equality of JSON values; a member that is undefined equals one that is absent. */
-function sameValue(a: unknown, b: unknown, depth: number): boolean {
+export function sameValue(a: unknown, b: unknown, depth = 0): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null || depth > DEEPEST) return false;
   if (Array.isArray(a) || Array.isArray(b)) return sameList(a, b, depth);

@@ -18,13 +18,15 @@ export interface LeaseTableOptions {
   readonly doubtFraction?: number;
 }
 
-/** A lease of which the network is not told, or not of every family. */
+/** A lease of which the network is not told, or not of everything in it. */
 export interface HeldLease {
   readonly key: string;
   /** Why a family is held, in one line. */
   readonly reasons: PerFamily<string>;
   /** Why the lease as a whole is held: it cannot be read. */
   readonly problem?: string;
+  /** Why some of its endpoints are left out, in one line; the lease itself may well have been passed on. */
+  readonly endpoints?: string;
 }
 
 /** A removal that is not believed yet: the network still has the peer as it was. */

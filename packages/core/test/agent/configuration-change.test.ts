@@ -76,8 +76,19 @@ describe('comparing configurations', () => {
     expect(sameConfiguration(conf(before), conf(after))).toBe(kind === 'none');
   });
 
+  test.each([
+    ['an option that the backend takes live', fake({ MTU: 1400 }), 'live', true],
+    ['it together with one that it does not', fake({ MTU: 1400, VNI: 2 }), 'moving', undefined],
+    ['a wider network', { Network: '10.0.0.0/8', SubnetMin: '10.244.1.0', SubnetMax: '10.244.255.0' }, 'live', true],
+    ['bounds', { SubnetMin: '10.244.2.0' }, 'live', false],
+  ] as const)('%s has the network opened again, or not', (_, after, kind, reopens) => {
+    const change = compareConfigurations(conf(), conf(after), own, ['mtu']);
+    expect(change.kind).toBe(kind);
+    expect(change.kind === 'live' ? change.reopens : undefined).toBe(reopens);
+  });
+
   test('warnings alone are taken, without a word', () => {
     const change = compareConfigurations(conf(), { ...conf(), warnings: ['unknown key "Netwrok"'] }, own);
-    expect(change).toEqual({ kind: 'live', changes: [] });
+    expect(change).toEqual({ kind: 'live', changes: [], reopens: false });
   });
 });

@@ -5,7 +5,7 @@ import { OverlayError } from '@overlay/core';
 import { gate } from './support/fake-backend.js';
 import { settle } from './support/fake-clock.js';
 import { FlakyStore } from './support/flaky-store.js';
-import { conf, host, peer, peers, World } from './support/world.js';
+import { conf, peer, peers, World } from './support/world.js';
 
 let world: World;
 let store: FlakyStore;
@@ -38,7 +38,12 @@ describe('rule 11: what moves no traffic is taken at once', () => {
     expect(status.heldLeaseCount).toBe(0);
     expect(world.backend.network.peers.has('n50')).toBe(true);
     expect(world.file.text).toContain('FLANNEL_NETWORK=10.244.0.0/15\nFLANNEL_SUBNET=10.244.9.1/24\n');
-    expect(world.backend.networks).toHaveLength(1);
+    // The network has to know of it, too, and stands for the one before.
+    expect(world.backend.networks.map(({ closed, removed }) => [closed, removed])).toEqual([
+      [true, false],
+      [false, false],
+    ]);
+    expect(world.backend.network.backend.init).toMatchObject({ recordedNetworks: ['10.244.0.0/16'] });
     expect(world.logger.matching(/configuration changed: IPv4 network 10.244.0.0\/16 becomes/)).toHaveLength(1);
   });
 
@@ -69,22 +74,16 @@ describe('rule 11: what moves traffic is pending', () => {
 
     expect(await world.agent.applyPending()).toBe(true);
     await settle();
-    expect(world.log).toEqual([
-      'create other',
-      'attributes other',
-      'close fake',
-      'open other',
-      'apply snapshot',
-      'settled',
-    ]);
+    expect(world.log).toEqual(['create other', 'attributes other', 'open other', 'apply snapshot', 'apply snapshot']);
     const status = world.agent.status();
     expect(status.phase).toBe('ready');
     expect(status.pending).toBeUndefined();
     expect(status.config?.backend.type).toBe('other');
+    expect(status.applying).toMatchObject({ phase: 'moving', changes: ['Backend.Type fake becomes other'] });
     expect(status.ownLease?.subnets.ipv4).toBe('10.244.9.0/24');
-    expect(status.ownLease?.attributes.backendType).toBe('other');
-    expect([...world.backend.network.peers.keys()].sort()).toEqual(['n1', 'n2']);
-    expect(world.backend.networks.map(({ closed }) => closed)).toEqual([true, false]);
+    expect(status.ownLease?.attributes.backendType).toBe('fake');
+    expect(status.ownLease?.attributes.endpoints?.map(({ id }) => id)).toEqual(['other', 'fake']);
+    expect(world.backend.networks.map(({ closed }) => closed)).toEqual([false, false]);
     expect(await world.agent.applyPending()).toBe(false);
   });
 
@@ -106,18 +105,41 @@ describe('rule 11: what moves traffic is pending', () => {
     expect(await world.agent.applyPending()).toBe(false);
   });
 
-  test('a network that leaves our subnet outside brings another one when it is applied', async () => {
-    world = new World();
-    await world.started();
-    world.store.setNetConf(conf({ Network: '10.99.0.0/16' }));
+  test.each([
+    [{ Network: '10.99.0.0/16' }, /^the IPv4 network 10.99.0.0\/16 does not contain our subnet 10.244.9.0\/24/],
+    [{ EnableIPv6: true, IPv6Network: 'fd00:42::/56' }, /^IPv6 is switched on, which takes another lease/],
+    [{ SubnetLen: 25 }, /^our IPv4 subnet 10.244.9.0\/24, in which pods live, is not one that the new bounds allow/],
+    [{ Backend: { Type: 'alone' } }, /^there can be only one/],
+  ])('and stays so until a restart when it cannot be taken under traffic: %j', async (text, reason) => {
+    await started();
+    world.store.setNetConf(conf(text));
     await settle();
-    expect(world.agent.status().pending?.changes[0]).toMatch(
-      /^IPv4 network 10.244.0.0\/16 becomes 10.99.0.0\/16, without our 10.244./,
-    );
-    await world.agent.applyPending();
+    expect(world.agent.status().pending?.refused).toMatch(reason);
+    await expect(world.agent.applyPending()).rejects.toMatchObject({ code: 'OVERLAY_NOT_LIVE' });
+    expect(world.agent.status().pending?.refused).toMatch(reason);
+    expect(world.agent.status()).toMatchObject({ phase: 'ready', config: { backend: { type: 'fake' } } });
+    expect(world.backend.networks.map(({ closed }) => closed)).toEqual([false]);
+    expect(world.logger.matching(/^warn a changed configuration is not taken under traffic/)).toHaveLength(1);
+  });
+
+  test('in place where it is the same network to the peers', async () => {
+    await started();
+    world.store.setNetConf(conf({ Network: '10.244.0.0/20' }));
     await settle();
-    expect(world.agent.status().phase).toBe('ready');
-    expect(world.file.text).toContain('FLANNEL_NETWORK=10.99.0.0/16\nFLANNEL_SUBNET=10.99.');
+    expect(world.agent.status().pending?.changes[0]).toContain('IPv4 network 10.244.0.0/16 becomes 10.244.0.0/20');
+    const phases: string[] = [];
+    world.agent.status$.subscribe(({ phase }) => phases.push(phase));
+    world.backend.phase = 'starting';
+    expect(await world.agent.applyPending()).toBe(true);
+    await settle();
+    expect(world.backend.networks.map(({ closed, removed }) => [closed, removed])).toEqual([
+      [true, false],
+      [false, false],
+    ]);
+    expect(new Set(phases)).toEqual(new Set(['ready']));
+    expect([...world.backend.network.peers.keys()].sort()).toEqual(['n1', 'n2']);
+    expect(world.file.text).toContain('FLANNEL_NETWORK=10.244.0.0/20');
+    expect(world.agent.status().applying).toBeUndefined();
   });
 
   test('one that came while nothing carried is taken at once', async () => {
@@ -134,89 +156,7 @@ describe('rule 11: what moves traffic is pending', () => {
 });
 
 describe('a configuration on its way', () => {
-  test('leaves the one before at work until it holds its lease, and is shown', async () => {
-    await started();
-    const slow = gate();
-    store.onAcquire = slow.wait;
-    world.store.setNetConf(other);
-    await settle();
-    const applied = world.agent.applyPending();
-    await settle();
-    const status = world.agent.status();
-    expect(status.applying?.changes).toEqual(['Backend.Type fake becomes other']);
-    expect(status.phase).toBe('ready');
-    expect(status.config?.backend.type).toBe('fake');
-    world.store.set(peer('n3', '10.244.3.0/24', 103));
-    await settle();
-    expect(world.backend.network.peers.has('n3')).toBe(true);
-    slow.open();
-    expect(await applied).toBe(true);
-  });
-
-  test('gives way to a rollback, and the lease is taken back', async () => {
-    await started();
-    const slow = gate();
-    store.onAcquire = slow.wait;
-    world.store.setNetConf(other);
-    await settle();
-    const applied = world.agent.applyPending();
-    await settle();
-    world.store.setNetConf(conf());
-    await expect(applied).rejects.toMatchObject({ code: 'OVERLAY_ABORTED' });
-    store.onAcquire = undefined;
-    slow.open();
-    await settle();
-    const status = world.agent.status();
-    expect(status.phase).toBe('ready');
-    expect(status.applying).toBeUndefined();
-    expect(status.config?.backend.type).toBe('fake');
-    expect(status.ownLease?.attributes.backendType).toBe('fake');
-    expect(world.backend.networks.map(({ closed }) => closed)).toEqual([false]);
-    expect(store.acquired.map(({ attributes }) => attributes.backendType)).toEqual(['fake', 'other', 'fake']);
-  });
-
-  test('gives way to a newer one while it opens', async () => {
-    await started();
-    world.backend.opening = () => gate().wait();
-    world.store.setNetConf(other);
-    await settle();
-    const applied = world.agent.applyPending();
-    await settle();
-    expect(world.missing()).toEqual(['device', 'snapshot']);
-    world.backend.opening = undefined;
-    world.store.setNetConf(conf({ Backend: { Type: 'fake', VNI: 7 } }));
-    await expect(applied).rejects.toMatchObject({ code: 'OVERLAY_ABORTED' });
-    await settle();
-    expect(world.agent.status().phase).toBe('ready');
-    expect(world.agent.status().config?.backend.options).toEqual({ VNI: 7 });
-  });
-
-  test('that a person must mend is refused, and the one before stays', async () => {
-    await started();
-    store.onAcquire = () => Promise.reject(new OverlayError('OVERLAY_LEASE_INVALID', 'podCIDR is outside'));
-    world.store.setNetConf(other);
-    await settle();
-    await expect(world.agent.applyPending()).rejects.toMatchObject({ code: 'OVERLAY_LEASE_INVALID' });
-    await settle();
-    expect(world.agent.status()).toMatchObject({
-      phase: 'ready',
-      problems: ['configuration: podCIDR is outside; the one before stays'],
-    });
-    expect(world.agent.status().config?.backend.type).toBe('fake');
-    expect(world.backend.networks.map(({ closed }) => closed)).toEqual([false]);
-  });
-
-  test('goes on although the one before does not close', async () => {
-    await started();
-    world.backend.closing = () => Promise.reject(new Error('busy'));
-    world.store.setNetConf(other);
-    await settle();
-    expect(await world.agent.applyPending()).toBe(true);
-    world.backend.closing = undefined;
-    expect(world.logger.matching(/closing the network before: busy/)).toHaveLength(1);
-  });
-
-  test('tells the closed network nothing, and the new one all of it', async () => {
+  test('leaves the one before at work until it can receive, and is shown', async () => {
     await started();
     const slow = gate();
     world.backend.opening = slow.wait;
@@ -224,62 +164,93 @@ describe('a configuration on its way', () => {
     await settle();
     const applied = world.agent.applyPending();
     await settle();
-    const [before] = world.backend.networks;
-    expect(before?.closed).toBe(true);
-    const updates = before?.updates.length;
+    const status = world.agent.status();
+    expect(status.applying).toMatchObject({
+      phase: 'opening',
+      changes: ['Backend.Type fake becomes other'],
+      progress: 'backend other is opening',
+    });
+    expect(status.phase).toBe('ready');
+    expect(status.config?.backend.type).toBe('fake');
+    expect(status.ownLease?.attributes.endpoints).toBeUndefined();
     world.store.set(peer('n3', '10.244.3.0/24', 103));
     await settle();
-    expect(before?.updates).toHaveLength(updates);
+    expect(world.backend.network.peers.has('n3')).toBe(true);
     slow.open();
-    await applied;
-    await settle();
-    expect([...world.backend.network.peers.keys()].sort()).toEqual(['n1', 'n2', 'n3']);
+    expect(await applied).toBe(true);
   });
 
-  test('publishes alone: the one before keeps still meanwhile, and catches up if it stays', async () => {
+  test('gives way to a rollback before peers know of it, and nothing of it is left', async () => {
     await started();
-    const slow = gate();
-    store.onAcquire = slow.wait;
+    world.backend.phase = 'starting';
     world.store.setNetConf(other);
     await settle();
     const applied = world.agent.applyPending();
     await settle();
-    world.host$.next({ host: host(9) });
+    expect(world.backend.networks).toHaveLength(2);
+    world.store.setNetConf(conf());
+    await expect(applied).rejects.toMatchObject({ code: 'OVERLAY_ABORTED' });
     await settle();
+    const status = world.agent.status();
+    expect(status.phase).toBe('ready');
+    expect(status.applying).toBeUndefined();
+    expect(status.config?.backend.type).toBe('fake');
+    expect(world.backend.networks.map(({ closed, removed }) => [closed, removed])).toEqual([
+      [false, false],
+      [true, true],
+    ]);
+    expect([...(world.backend.networks[0]?.peers.keys() ?? [])].sort()).toEqual(['n1', 'n2']);
     expect(store.published).toEqual([]);
-    store.onAcquire = undefined;
-    world.store.setNetConf(conf());
-    await expect(applied).rejects.toMatchObject({ code: 'OVERLAY_ABORTED' });
-    slow.open();
-    await settle();
-    expect(world.agent.status().ownLease?.attributes).toMatchObject({
-      backendType: 'fake',
-      ipv4: { publicIP: '192.0.2.9' },
-    });
+    expect(store.acquired).toHaveLength(1);
   });
 
-  test('rolled back while the one before is closing, that one is opened again', async () => {
-    await started();
-    const slow = gate();
-    world.backend.closing = slow.wait;
+  test('gives way to a newer one while it opens', async () => {
+    await started({ applyChanges: 'now' });
+    world.backend.opening = () => gate().wait();
     world.store.setNetConf(other);
     await settle();
-    const applied = world.agent.applyPending();
-    await settle();
-    world.store.setNetConf(conf());
-    slow.open();
-    await expect(applied).rejects.toMatchObject({ code: 'OVERLAY_ABORTED' });
+    expect(world.missing()).toEqual([]);
+    world.backend.opening = undefined;
+    world.store.setNetConf(conf({ Backend: { Type: 'fake', VNI: 7 } }));
     await settle();
     expect(world.agent.status().phase).toBe('ready');
+    expect(world.agent.status().config?.backend.options).toEqual({ VNI: 7 });
+  });
+
+  test('that a person must mend is refused, and the one before stays', async () => {
+    await started();
+    world.backend.opening = () => Promise.reject(new OverlayError('OVERLAY_NOT_SUPPORTED', 'no such device here'));
+    world.store.setNetConf(other);
+    await settle();
+    await expect(world.agent.applyPending()).rejects.toMatchObject({ code: 'OVERLAY_NOT_SUPPORTED' });
+    await settle();
+    expect(world.agent.status()).toMatchObject({
+      phase: 'ready',
+      problems: ['configuration: no such device here; the one before stays'],
+    });
     expect(world.agent.status().config?.backend.type).toBe('fake');
-    expect(world.agent.status().ownLease?.attributes.backendType).toBe('fake');
+    expect(world.backend.networks.map(({ closed }) => closed)).toEqual([false]);
+  });
+
+  test('in place of the one before, and that does not open, has that one opened again', async () => {
+    await started();
+    world.store.setNetConf(conf({ Network: '10.244.0.0/20' }));
+    await settle();
+    world.backend.opening = async () => {
+      world.backend.opening = undefined;
+      throw new OverlayError('OVERLAY_NOT_SUPPORTED', 'no such device here');
+    };
+    await expect(world.agent.applyPending()).rejects.toMatchObject({ code: 'OVERLAY_NOT_SUPPORTED' });
+    await settle();
+    expect(world.agent.status()).toMatchObject({ phase: 'ready', config: { ipv4: { network: '10.244.0.0/16' } } });
     expect(world.backend.network.closed).toBe(false);
+    expect([...world.backend.network.peers.keys()].sort()).toEqual(['n1', 'n2']);
   });
 
   test('waiting for it can be given up; it goes on', async () => {
     await started();
     const slow = gate();
-    store.onAcquire = slow.wait;
+    world.backend.opening = slow.wait;
     world.store.setNetConf(other);
     await settle();
     const waiting = new AbortController();

@@ -296,7 +296,7 @@ describe('what a person must mend ends the agent at once', () => {
     expect(error.code).toBe('OVERLAY_BACKEND_UNKNOWN');
     expect(error.key).toBe('Backend.Type');
     expect(error.message).toBe(
-      'net-conf.json: Backend.Type: expected one of fake, other, which this agent has, got "vxlan"; ' +
+      'net-conf.json: Backend.Type: expected one of alone, fake, other, which this agent has, got "vxlan"; ' +
         'choose one of them, or give the agent the factory of the package that brings "vxlan"',
     );
     expect(world.log).toEqual([]);

@@ -103,17 +103,21 @@ const PHASES: Record<string, () => Promise<void>> = {
   'while another configuration is on its way': async () => {
     make({ applyChanges: 'now' });
     await world.started();
-    store.onAcquire = never;
+    world.backend.phase = 'starting';
     world.store.setNetConf(conf({ Backend: { Type: 'other' } }));
     await settle();
   },
-  'while it takes its lease back': async () => {
+  'while two networks are open': async () => {
     make({ applyChanges: 'now' });
     await world.started();
-    store.onAcquire = never;
     world.store.setNetConf(conf({ Backend: { Type: 'other' } }));
     await settle();
-    world.store.setNetConf(conf());
+  },
+  'while an old network is about to be closed': async () => {
+    make({ applyChanges: 'now' });
+    world.store.replace([]);
+    await world.started();
+    world.store.setNetConf(conf({ Backend: { Type: 'other' } }));
     await settle();
   },
 };

@@ -10,8 +10,8 @@ import type {
   NetworkStatus,
   OpenContext,
 } from '@overlay/core';
-import { BehaviorSubject, combineLatest } from 'rxjs';
-import type { Subscription } from 'rxjs';
+import { BehaviorSubject, combineLatest, Subject } from 'rxjs';
+import type { Observable, Subscription } from 'rxjs';
 import type { Reconciler } from '../reconciler/reconciler.js';
 import type { Scope } from '../reconciler/scope.js';
 import type { NetworkContext, NetworkDesign } from './design.js';
@@ -25,15 +25,23 @@ const MOST_LINES = 10;
 /** A {@link Network} made of a {@link NetworkDesign} and the reconciler. */
 export class DeclarativeNetwork implements Network {
   readonly state$: BehaviorSubject<NetworkState>;
+  readonly reachChanges$: Observable<readonly string[]>;
+  readonly #reachChanges = new Subject<readonly string[]>();
   readonly #scope: Scope;
   readonly #peers = new Map<string, Lease>();
   /** Why peers are not reached, other than by the kernel's refusal. */
   readonly #unreached = new Map<string, string>();
+  /** Peers for which nothing is wanted although nothing is wrong with them. */
+  readonly #pathless = new Set<string>();
+  /** Peers whose way is being asked for. */
+  readonly #undecided = new Set<string>();
   readonly #stops: (() => void)[] = [];
   #context: NetworkContext;
   #mtu: number;
+  #complete = false;
   #marked = false;
   #closed = false;
+  #closing: Promise<void> | undefined;
 
   private constructor(
     private readonly design: NetworkDesign,
@@ -42,6 +50,7 @@ export class DeclarativeNetwork implements Network {
     private readonly logger: Logger,
   ) {
     this.#context = context;
+    this.reachChanges$ = this.#reachChanges.asObservable();
     this.#scope = reconciler.scope(design.name);
     this.#mtu = this.#planDevice();
     this.state$ = new BehaviorSubject<NetworkState>({ phase: 'starting', mtu: this.#mtu });
@@ -109,12 +118,14 @@ export class DeclarativeNetwork implements Network {
       gone.delete(lease.key);
     }
     for (const key of gone) this.#deletePeer(key);
-    // Only now is everything wanted that should be: what else bears our marks is left over from another time.
-    if (!this.#marked) {
-      this.#marked = true;
-      for (const { kind, claim } of this.design.marks(() => this.#context)) this.#scope.claim(kind, claim);
-    }
+    this.#complete = true;
+    this.#mark();
     this.#report();
+  }
+
+  reaches(peer: string): boolean {
+    const waits = this.#pathless.has(peer) || this.#undecided.has(peer) || this.#unreached.has(peer);
+    return !waits && this.#peers.has(peer);
   }
 
   settled(options: { readonly signal: AbortSignal }): Promise<void> {
@@ -134,13 +145,33 @@ export class DeclarativeNetwork implements Network {
     return { peers: this.#peers.size, objects, pending, failed: failed + this.#unreached.size, problems };
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(options: { readonly remove?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(options);
+    return this.#closing;
+  }
+
+  async #close({ remove }: { readonly remove?: boolean }): Promise<void> {
     this.#closed = true;
     for (const stop of this.#stops) stop();
     this.design.watch?.close();
+    if (remove) {
+      for (const owner of [...this.#scope.owners()]) this.#scope.delete(owner);
+      // It ends early only when the reconciler does. What the kernel refuses is left to the marks of another network.
+      await this.#scope.settled({ signal: new AbortController().signal }).catch(() => undefined);
+    }
     this.#scope.close();
+    this.#reachChanges.complete();
     this.state$.complete();
+  }
+
+  /**
+   * Takes what bears our marks and is not wanted for left over from another time; not before everything is wanted that
+   * should be.
+   */
+  #mark(): void {
+    if (this.#marked || !this.#complete || this.#undecided.size > 0) return;
+    this.#marked = true;
+    for (const { kind, claim } of this.design.marks(() => this.#context)) this.#scope.claim(kind, claim);
   }
 
   /** The host or the own lease is another: everything derived from them is derived again. */
@@ -158,10 +189,16 @@ export class DeclarativeNetwork implements Network {
   }
 
   #replan(peers?: Iterable<string>): void {
+    const changed: string[] = [];
     for (const key of peers ?? this.#peers.keys()) {
       const lease = this.#peers.get(key);
-      if (lease) this.#planPeer(lease);
+      if (!lease) continue;
+      const before = this.reaches(key);
+      this.#planPeer(lease);
+      if (this.reaches(key) !== before) changed.push(key);
     }
+    if (changed.length > 0) this.#reachChanges.next(changed);
+    this.#mark();
     this.#report();
   }
 
@@ -172,8 +209,12 @@ export class DeclarativeNetwork implements Network {
   }
 
   #planPeer(lease: Lease): void {
-    const { objects, problem } = this.design.peer(lease, this.#context);
+    const { objects, problem, undecided } = this.design.peer(lease, this.#context);
     this.#scope.set(lease.key, objects);
+    if (objects.length > 0) this.#pathless.delete(lease.key);
+    else this.#pathless.add(lease.key);
+    if (undecided) this.#undecided.add(lease.key);
+    else this.#undecided.delete(lease.key);
     const before = this.#unreached.get(lease.key);
     if (problem === before) return;
     if (problem === undefined) this.#unreached.delete(lease.key);
@@ -195,6 +236,8 @@ export class DeclarativeNetwork implements Network {
     if (!this.#peers.delete(key)) return;
     this.design.watch?.follow(key, []);
     this.#unreached.delete(key);
+    this.#pathless.delete(key);
+    this.#undecided.delete(key);
     this.#scope.delete(key);
   }
 

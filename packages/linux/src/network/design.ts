@@ -21,6 +21,8 @@ export interface PeerPlan {
   readonly objects: readonly KernelObject[];
   /** Why the peer, or one of its families, is not reached; in one line. */
   readonly problem?: string;
+  /** True while something is being asked on which the way depends; the objects may be none, or not all, until then. */
+  readonly undecided?: boolean;
 }
 
 /** Objects of one kind that are ours when they are found in the kernel and nobody wants them. */
@@ -43,7 +45,7 @@ export interface PeerWatch {
  * retry, healing, restart) is done for it by {@link DeclarativeNetwork}.
  */
 export interface NetworkDesign {
-  /** Names the network among those of one agent. */
+  /** Names the network among those of one agent, two of which may be open at once: of one backend's type, too. */
   readonly name: string;
   device(context: NetworkContext): DevicePlan;
   peer(lease: Lease, context: NetworkContext): PeerPlan;

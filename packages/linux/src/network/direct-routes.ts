@@ -15,6 +15,7 @@ export interface DirectRoutesInit {
 export function directRoutes(init: DirectRoutesInit, lease: Lease, { host, lease: own }: NetworkContext): PeerPlan {
   const objects: LinuxObject[] = [];
   const problems: string[] = [];
+  let undecided = false;
   for (const family of FAMILIES) {
     const destination = lease.subnets[family];
     if (!init.netConf[family] || !destination || !own.subnets[family] || !host[family]) continue;
@@ -28,9 +29,11 @@ export function directRoutes(init: DirectRoutesInit, lease: Lease, { host, lease
       objects.push(init.route({ destination, link: host.interface.name, gateway, onlink: false }));
     } else if (verdict?.reason !== undefined) {
       problems.push(verdict.reason);
+    } else {
+      undecided = true;
     }
   }
-  return { objects, ...(problems.length > 0 ? { problem: problems.join('; ') } : {}) };
+  return { objects, ...(problems.length > 0 ? { problem: problems.join('; ') } : {}), ...(undecided && { undecided }) };
 }
 
 /** The addresses to which a peer's direct routes lead. */

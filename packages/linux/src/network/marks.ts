@@ -14,6 +14,8 @@ export interface MarkOptions {
   /** The metric that our route to a prefix has. */
   readonly routeMetric: (destination: Prefix) => number;
   readonly netConf: NetConf;
+  /** Networks of configurations that this host had before. */
+  readonly recordedNetworks?: readonly Prefix[];
 }
 
 /** Whether a prefix lies inside the networks of the configuration. */
@@ -22,9 +24,14 @@ export function insideNetworks(netConf: NetConf, prefix: Prefix): boolean {
   return conf !== undefined && prefixContains(conf.network, prefix);
 }
 
+/** Whether a prefix lies inside one of some networks. */
+function insideAny(networks: readonly Prefix[] | undefined, prefix: Prefix): boolean {
+  return networks?.some((network) => prefixContains(network, prefix)) ?? false;
+}
+
 /**
  * The marks that any network of ours leaves, whichever backend it had: devices by their alias, routes by their protocol
- * number inside the configured networks, and flanneld's routes that ours now stand for.
+ * number inside the configured or recorded networks, and flanneld's routes that ours now stand for.
  */
 export function commonMarks(options: MarkOptions): readonly OwnMark[] {
   return [
@@ -33,7 +40,9 @@ export function commonMarks(options: MarkOptions): readonly OwnMark[] {
       kind: 'route',
       claim: (actual, wanted) => {
         const route = actual as RouteObject;
-        if (!insideNetworks(options.netConf, route.destination)) return false;
+        const { netConf, recordedNetworks } = options;
+        if (!insideNetworks(netConf, route.destination) && !insideAny(recordedNetworks, route.destination))
+          return false;
         if (route.protocol === options.routeProtocol) return true;
         const ours = wanted(routeKey(route.destination, options.routeMetric(route.destination)));
         return ours !== undefined && isFlannelTwin(route, ours as RouteObject);

@@ -36,6 +36,10 @@ export class FakeNetwork implements Network {
   readonly leases: Lease[] = [];
   readonly hosts: Host[] = [];
   closed = false;
+  removed = false;
+  /** Peers that it says it does not reach. */
+  readonly unreached = new Set<string>();
+  readonly reachChanges$ = new Subject<readonly string[]>();
   #closing = new Subject<void>();
 
   constructor(
@@ -60,6 +64,10 @@ export class FakeNetwork implements Network {
     for (const lease of update.set) this.peers.set(lease.key, lease);
   }
 
+  reaches(key: string): boolean {
+    return this.peers.has(key) && !this.unreached.has(key);
+  }
+
   async settled(): Promise<void> {
     await this.backend.control.settled?.();
     this.backend.control.log.push('settled');
@@ -69,7 +77,8 @@ export class FakeNetwork implements Network {
     return { peers: this.peers.size, objects: this.peers.size, pending: 0, failed: 0, problems: [] };
   }
 
-  async close(): Promise<void> {
+  async close({ remove = false }: { readonly remove?: boolean } = {}): Promise<void> {
+    if (!this.closed) this.removed = remove;
     this.backend.control.log.push(`close ${this.backend.type}`);
     this.#closing.next();
     this.closed = true;
@@ -81,6 +90,7 @@ export class FakeNetwork implements Network {
 export class FakeBackend implements Backend {
   readonly type: string;
   readonly supports = SUPPORTS;
+  readonly endpointId: string;
   readonly init: BackendInit;
   previous: Lease | undefined;
 
@@ -91,6 +101,12 @@ export class FakeBackend implements Backend {
   ) {
     this.type = type;
     this.init = init;
+    const vni = init.netConf.backend.options['VNI'];
+    this.endpointId = typeof vni === 'number' ? `${type}/${vni}` : type;
+  }
+
+  whyNotBeside(other: Backend): string | undefined {
+    return [this.type, other.type].includes('alone') ? 'there can be only one' : undefined;
   }
 
   overhead(): number {

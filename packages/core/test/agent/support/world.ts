@@ -107,7 +107,7 @@ export class World {
     this.agent = new Agent({
       hostId: 'host-a',
       subnetManager: store.manager?.(this.store) ?? this.store,
-      backends: [this.backend.factory('fake'), this.backend.factory('other')],
+      backends: [this.backend.factory('fake'), this.backend.factory('other'), this.backend.factory('alone')],
       host$: this.host$,
       subnetFile: this.file,
       clock: this.clock,
