@@ -195,13 +195,17 @@ export class OverlayHost {
     await this.#closeLinux(opened.linux);
   }
 
-  /** Ends all that was begun here. */
+  /** Ends all that was begun here; what fails to end keeps nothing else from it. */
   async end(): Promise<void> {
-    for (const { agent } of this.#running) await agent.stop();
+    const ends: PromiseSettledResult<void>[] = [
+      ...(await Promise.allSettled([...this.#running].map(({ agent }) => agent.stop()))),
+      ...(await Promise.allSettled([...this.#opened].map(({ network }) => network.close()))),
+      ...(await Promise.allSettled([...this.#linuxes].map((linux) => linux.close()))),
+    ];
     this.#running.clear();
-    for (const { network } of this.#opened) await network.close();
     this.#opened.clear();
-    for (const linux of this.#linuxes) await this.#closeLinux(linux);
+    this.#linuxes.clear();
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
   async #closeLinux(linux: Linux): Promise<void> {

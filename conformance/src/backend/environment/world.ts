@@ -179,9 +179,10 @@ export class World {
     );
     try {
       for (const stream of this.#streams) await stream.close();
-      for (const host of this.hosts) await host.end();
-      await this.store.manager.close();
+      const ends = await Promise.allSettled(this.hosts.map((host) => host.end()));
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
     } finally {
+      await this.store.manager.close();
       await this.lab.close();
     }
     await nothingLeft(this.#before, `ovl-${this.lab.id}-`, inodes, this.#init.timeouts.leftovers);
