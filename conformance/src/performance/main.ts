@@ -1,0 +1,92 @@
+// The benchmarks' command line. `npm run bench` adds the subject module that belongs to `--backend`.
+import { constants, setPriority } from 'node:os';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { errorText, OverlayError } from '@overlay/core';
+import { benchScale } from './scale/scale.js';
+import { scaleTable } from './scale/table.js';
+
+const USAGE = `usage: bench scale --subject FILE --hosts N [--program FILE] [--rounds N] [--changes N] [--sustain SECONDS] [--json]
+`;
+
+const OPTIONS = {
+  subject: { type: 'string' },
+  program: { type: 'string' },
+  hosts: { type: 'string' },
+  rounds: { type: 'string' },
+  changes: { type: 'string' },
+  sustain: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseCommandLine();
+  const [what] = positionals;
+  const { subject, json = false } = values;
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  if (what === undefined || subject === undefined || positionals.length !== 1) throw wrongOption(USAGE.trim());
+  const abort = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      process.exitCode = 128 + constants.signals[signal];
+      abort.abort();
+    });
+  }
+  favourMeasurement();
+  const progress = (text: string): void => void process.stderr.write(`${text}\n`);
+  const common = { subject, signal: abort.signal, progress, ...count('rounds', values.rounds) };
+  if (what === 'scale') {
+    const report = await benchScale({
+      ...common,
+      ...(values.program === undefined ? {} : { program: [values.program] }),
+      hosts: count('hosts', values.hosts ?? '').hosts ?? NaN,
+      ...count('changes', values.changes),
+      ...rename(count('sustain', values.sustain)),
+    });
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : scaleTable(report));
+    return;
+  }
+  throw wrongOption(`expected scale, got ${what}\n${USAGE.trim()}`);
+}
+
+/** Processes with a better priority are disturbed less by whatever else the machine does; all that is compared has it. */
+function favourMeasurement(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_HIGHEST);
+  } catch {
+    // Without the right to it, the figures are only noisier.
+  }
+}
+
+function parseCommandLine() {
+  try {
+    return parseArgs({ options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw wrongOption(`${errorText(error)}\n${USAGE.trim()}`);
+  }
+}
+
+function count<K extends string>(name: K, text: string | undefined): { readonly [N in K]?: number } {
+  if (text === undefined) return {};
+  if (/^\d+$/.test(text)) return { [name]: Number(text) } as { readonly [N in K]: number };
+  throw wrongOption(`--${name}: expected a number, got ${text === '' ? 'nothing' : text}`);
+}
+
+function rename({ sustain }: { readonly sustain?: number }): { readonly sustainSeconds?: number } {
+  return sustain === undefined ? {} : { sustainSeconds: sustain };
+}
+
+function wrongOption(message: string): OverlayError {
+  return new OverlayError('OVERLAY_BENCH_OPTION', message);
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`bench: ${errorText(error)}\n`);
+  process.exitCode ||= 1;
+}

@@ -1,0 +1,29 @@
+import process from 'node:process';
+import { command } from './command.js';
+
+const DIRECTORY = '/run/netns';
+let made = 0;
+
+/** A network namespace for one measurement. */
+export interface Namespace extends AsyncDisposable {
+  readonly name: string;
+  /** As `setns` and the addon take it. */
+  readonly path: string;
+}
+
+/** Makes a network namespace, with the lines of `ip -batch` carried out in it. It is removed when it is disposed of. */
+export async function makeNamespace(lines: readonly string[], signal: AbortSignal): Promise<Namespace> {
+  const name = `ovb-${process.pid}-${(made += 1)}`;
+  await command(['ip', 'netns', 'add', name], { signal });
+  const remove = async (): Promise<void> => {
+    // Also after an abort.
+    await command(['ip', 'netns', 'del', name], { signal: new AbortController().signal });
+  };
+  try {
+    await command(['ip', '-n', name, '-batch', '-'], { signal, input: `${lines.join('\n')}\n` });
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return { name, path: `${DIRECTORY}/${name}`, [Symbol.asyncDispose]: remove };
+}

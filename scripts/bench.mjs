@@ -1,0 +1,52 @@
+// `npm run bench`: brings what is needed up to date, then runs the benchmarks of @overlay/conformance on the backend that
+// --backend names. What they have to know of each backend is in scripts/bench/subjects/.
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { bundleMeasured } from './bench/bundle.mjs';
+import { prepare } from './prepare.mjs';
+
+const scripts = path.dirname(fileURLToPath(import.meta.url));
+const root = path.resolve(scripts, '..');
+const backends = readdirSync(path.join(scripts, 'bench', 'subjects')).map((file) => path.basename(file, '.mjs'));
+
+/** Takes `--backend NAME` or `--backend=NAME` out of the arguments. */
+function takeBackend(given) {
+  const at = given.findIndex((argument) => argument === '--backend' || argument.startsWith('--backend='));
+  if (at < 0) return { rest: given };
+  const [, joined] = /^--backend=(.*)$/.exec(given[at]) ?? [];
+  const width = joined === undefined ? 2 : 1;
+  return { backend: joined ?? given[at + 1], rest: [...given.slice(0, at), ...given.slice(at + width)] };
+}
+
+const { backend, rest } = takeBackend(process.argv.slice(2));
+const subject = path.join(scripts, 'bench', 'subjects', `${backend}.mjs`);
+if (backend === undefined || !backends.includes(backend) || !existsSync(subject)) {
+  process.stderr.write(
+    `bench: --backend: expected one of ${backends.join(', ')}, got ${backend ?? 'nothing'}\n` +
+      'usage: npm run --silent bench -- scale --backend NAME --hosts N [--json]\n' +
+      '       npm run --silent bench -- throughput --backend NAME [--json]\n',
+  );
+  process.exit(2);
+}
+if (!prepare(root, ['build', 'kernel'])) process.exit(1);
+
+const program = path.join(root, 'conformance', 'dist', 'performance', 'main.js');
+const measured = rest[0] === 'scale' ? ['--program', await bundleMeasured(root, subject)] : [];
+const child = spawn(process.execPath, [program, ...rest, '--subject', subject, ...measured], { stdio: 'inherit' });
+// The program removes its namespaces on a signal, so this process must outlive it. A terminal sends Ctrl-C to both; any
+// other sender reaches only this process, and the signal is passed on.
+for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
+  process.on(signal, () => {
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+  });
+}
+child.once('exit', (code) => {
+  process.exitCode = code ?? 1;
+});
+child.once('error', (error) => {
+  process.stderr.write(`bench: could not start ${program}: ${error.message}\n`);
+  process.exitCode = 1;
+});
