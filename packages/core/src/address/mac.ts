@@ -16,9 +16,30 @@ const NOTATIONS = [
 
 /** The canonical address that `text` stands for (colons, hyphens, or groups of four with dots), or undefined. */
 export function tryParseMac(text: string): Mac | undefined {
+  // Nearly all are, and a cluster has 50,000 of them.
+  if (isCanonical(text)) return text as Mac;
   if (!NOTATIONS.some((notation) => notation.test(text))) return undefined;
   const digits = text.toLowerCase().replace(/[^0-9a-f]/g, '');
   return digits.replace(/..(?=.)/g, '$&:') as Mac;
+}
+
+const ZERO = 0x30;
+const NINE = 0x39;
+const COLON = 0x3a;
+const LOWER_A = 0x61;
+const LOWER_F = 0x66;
+
+function isCanonical(text: string): boolean {
+  if (text.length !== 17) return false;
+  for (let at = 0; at < 17; at++) {
+    const code = text.charCodeAt(at);
+    if (at % 3 === 2) {
+      if (code !== COLON) return false;
+    } else if ((code < ZERO || code > NINE) && (code < LOWER_A || code > LOWER_F)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 /**
@@ -63,7 +84,9 @@ export function macBytes(mac: Mac): Uint8Array {
 
 /** Whether one station can have it: not a group address (lowest bit of the first octet), not all zero. */
 export function isUnicastMac(mac: Mac): boolean {
-  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0 && mac !== '00:00:00:00:00:00';
+  // The digits of even value have even codes, and the letters of even value odd ones.
+  const code = mac.charCodeAt(1);
+  return (code & 1) === (code <= NINE ? 0 : 1) && mac !== '00:00:00:00:00:00';
 }
 
 /** Whether it was given by an administrator or a program, not by the maker of the card (IEEE 802, the U/L bit). */
