@@ -13,6 +13,10 @@ export function addressKind(context: BatchContext, events: KernelEvents): Kind<A
     name: 'address',
     rank: 2,
     key: addressKey,
+    bucket: {
+      of: ({ address }) => address,
+      sameKey: (a, b) => a.link === b.link && a.prefixLength === b.prefixLength,
+    },
     same: () => true,
     satisfies: () => true,
     types: { present: MessageType.newAddress, gone: MessageType.deleteAddress },

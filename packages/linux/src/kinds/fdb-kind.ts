@@ -18,6 +18,7 @@ export function fdbKind(context: BatchContext, events: KernelEvents): Kind<FdbOb
     // drivers/net/vxlan reports every change with port id 0, also ours.
     echoes: true,
     key: fdbKey,
+    bucket: { of: ({ mac }) => mac, sameKey: (a, b) => a.link === b.link },
     same: (a, b) => a.dst === b.dst,
     satisfies: (actual, wanted) => actual.dst === wanted.dst,
     types: { present: MessageType.newNeighbour, gone: MessageType.deleteNeighbour },

@@ -19,6 +19,7 @@ export function neighbourKind(context: BatchContext, events: KernelEvents): Kind
     name: 'neighbour',
     rank: 3,
     key: neighbourKey,
+    bucket: { of: ({ address }) => address, sameKey: (a, b) => a.link === b.link },
     same: (a, b) => a.mac === b.mac,
     satisfies: (actual, wanted) => actual.mac === wanted.mac,
     types: { present: MessageType.newNeighbour, gone: MessageType.deleteNeighbour },

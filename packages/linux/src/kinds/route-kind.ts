@@ -6,9 +6,9 @@ import { RouteTable } from '../netlink/rtnetlink/route-names.js';
 import { decodeRoute } from '../netlink/rtnetlink/route.js';
 import type { Route } from '../netlink/rtnetlink/route.js';
 import { deleteRoute, dumpRoutes, newRoute } from '../netlink/rtnetlink/route-requests.js';
-import type { Kind } from '../reconciler/kind.js';
+import type { Kind, Shadow } from '../reconciler/kind.js';
 import type { BatchContext } from './batch.js';
-import { routeKey, routeObjectKey } from './keys.js';
+import { routeObjectKey } from './keys.js';
 import type { RouteObject } from './objects.js';
 import { rtnetlinkKind } from './rtnetlink-kind.js';
 
@@ -27,6 +27,7 @@ export function routeKind(context: BatchContext, events: KernelEvents, options: 
     name: 'route',
     rank: 5,
     key: routeObjectKey,
+    bucket: { of: ({ destination }) => destination, sameKey: (a, b) => a.metric === b.metric },
     same: sameRoute,
     satisfies: sameRoute,
     shadows: (actual) => shadowOf(actual, options),
@@ -94,15 +95,12 @@ function sameRoute(a: RouteObject, b: RouteObject): boolean {
 }
 
 /** A foreign route to the same destination with a smaller metric takes the traffic. */
-function shadowOf(
-  actual: RouteObject,
-  { protocol, metric }: RouteKindOptions,
-): { readonly key: string; readonly message: string } | undefined {
+function shadowOf(actual: RouteObject, { protocol, metric }: RouteKindOptions): Shadow<RouteObject> | undefined {
   const ours = metric(actual.destination);
   if (actual.protocol === protocol || actual.metric >= ours) return undefined;
   const way = `${actual.gateway === undefined ? '' : ` via ${actual.gateway}`}${actual.link ? ` dev ${actual.link}` : ''}`;
   return {
-    key: routeKey(actual.destination, ours),
+    object: { ...actual, metric: ours },
     message:
       `a foreign route to ${actual.destination}${way} (protocol ${actual.protocol}, metric ${actual.metric}) goes ` +
       `before ours; if nobody needs it: ip route del ${actual.destination}${way} metric ${actual.metric}`,

@@ -1,6 +1,6 @@
 import type { KernelEvents } from '../kernel/events.js';
 import type { NetlinkMessage } from '../netlink/message.js';
-import type { Kind, KernelObject } from '../reconciler/kind.js';
+import type { Kind, KernelObject, Shadow } from '../reconciler/kind.js';
 import type { BatchContext } from './batch.js';
 import { sendBatch } from './batch.js';
 import { followLinks } from './on-link.js';
@@ -18,9 +18,10 @@ export interface RtnetlinkKindSpec<D extends KernelObject & { readonly link: str
   readonly rank: number;
   readonly echoes?: boolean;
   readonly key: (object: D) => string;
+  readonly bucket: NonNullable<Kind<D>['bucket']>;
   readonly same: (a: D, b: D) => boolean;
   readonly satisfies: (actual: D, wanted: D) => boolean;
-  readonly shadows?: (actual: D) => { readonly key: string; readonly message: string } | undefined;
+  readonly shadows?: (actual: D) => Shadow<D> | undefined;
   /** Message types that tell of one that is there, and of one that is gone. */
   readonly types: { readonly present: number; readonly gone: number };
   readonly read: (message: NetlinkMessage) => Told<D> | undefined;
@@ -44,6 +45,7 @@ export function rtnetlinkKind<D extends KernelObject & { readonly link: string }
     rank: spec.rank,
     echoes: spec.echoes ?? false,
     key: spec.key,
+    bucket: spec.bucket,
     link: ({ link }) => link,
     same: spec.same,
     satisfies: spec.satisfies,

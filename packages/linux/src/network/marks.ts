@@ -1,6 +1,5 @@
 import { addressFamily, prefixContains } from '@overlay/core';
 import type { NetConf, Prefix } from '@overlay/core';
-import { routeKey } from '../kinds/keys.js';
 import { PROTOCOL_BOOT } from '../kinds/objects.js';
 import type { LinkObject, RouteObject } from '../kinds/objects.js';
 import type { OwnMark } from './design.js';
@@ -44,7 +43,8 @@ export function commonMarks(options: MarkOptions): readonly OwnMark[] {
         if (!insideNetworks(netConf, route.destination) && !insideAny(recordedNetworks, route.destination))
           return false;
         if (route.protocol === options.routeProtocol) return true;
-        const ours = wanted(routeKey(route.destination, options.routeMetric(route.destination)));
+        const twin: RouteObject = { ...route, metric: options.routeMetric(route.destination) };
+        const ours = wanted(twin);
         return ours !== undefined && isFlannelTwin(route, ours as RouteObject);
       },
     },

@@ -1,12 +1,13 @@
 import { Entry, Status } from './entry.js';
+import type { Owner } from './entry.js';
+import { EntryIndex } from './entry-index.js';
 import type { Kind, KernelObject } from './kind.js';
 import type { ScopeState } from './scope-state.js';
 
 /** A second claim on a key that another owner already has. */
 interface Contender {
   readonly object: KernelObject;
-  readonly scope: ScopeState;
-  readonly owner: string;
+  readonly owner: Owner;
 }
 
 /** An object of one kind to be removed from the kernel. */
@@ -20,88 +21,99 @@ export interface Removal {
 
 /** What is wanted of one kind, by the kernel's key, and what has to be done about it. Pure: no I/O, no time. */
 export class DesiredTable {
-  readonly entries = new Map<string, Entry>();
-  /** Entries to be written in the next round. */
-  readonly dirty = new Set<Entry>();
+  readonly entries: EntryIndex;
   /** Objects to be removed in the next round, by key. */
   readonly removals = new Map<string, Removal>();
   /** How many entries live on each device. */
   readonly onLink = new Map<string, number>();
   readonly #contenders = new Map<string, Contender[]>();
+  /** Entries that were marked dirty, in order; some have become something else since. */
+  #dirty: Entry[] = [];
+  #taken = 0;
 
-  constructor(readonly kind: Kind) {}
+  /** @param replaced is told of an object when another one is wanted under its key. */
+  constructor(
+    readonly kind: Kind,
+    private readonly replaced: (object: KernelObject) => void = () => undefined,
+  ) {
+    this.entries = new EntryIndex(kind);
+  }
 
   /** Moves an entry to another status, and keeps its scope's counts. */
   mark(entry: Entry, status: Status): void {
     if (entry.status === status) return;
-    this.#count(entry, -1);
+    count(entry, -1);
     entry.status = status;
-    this.#count(entry, 1);
-    if (status === Status.Dirty) this.dirty.add(entry);
-    else this.dirty.delete(entry);
+    count(entry, 1);
+    if (status === Status.Dirty) this.#dirty.push(entry);
+  }
+
+  /** Marks the oldest dirty entries as being written, and gives them; none when there are no more. */
+  takeDirty(limit: number): Entry[] {
+    const taken: Entry[] = [];
+    while (this.#taken < this.#dirty.length && taken.length < limit) {
+      const entry = this.#dirty[this.#taken];
+      this.#taken += 1;
+      if (entry.status !== Status.Dirty) continue;
+      this.mark(entry, Status.Writing);
+      taken.push(entry);
+    }
+    if (this.#taken === this.#dirty.length && this.#taken > 0) {
+      this.#dirty = [];
+      this.#taken = 0;
+    }
+    return taken;
   }
 
   /**
    * Wants an object for an owner. `fresh` is the status of a new entry: `Unknown` while a dump is due that will tell,
    * `Dirty` when none is. Gives the entry, or undefined if another owner's claim on the key goes first.
    */
-  want(object: KernelObject, scope: ScopeState, owner: string, fresh: Status): Entry | undefined {
-    const key = this.kind.key(object);
-    const entry = this.entries.get(key);
-    if (!entry) return this.#add(key, object, scope, owner, fresh);
-    if (entry.scope === scope && entry.owner === owner) {
-      if (!this.kind.same(entry.object, object)) {
-        this.#setObject(entry, object);
-        this.mark(entry, Status.Dirty);
-      }
+  want(object: KernelObject, owner: Owner, fresh: Status): Entry | undefined {
+    const bucket = this.entries.bucket(object);
+    const entry = this.entries.findIn(bucket, object);
+    if (!entry) return this.#add(object, owner, fresh, bucket);
+    if (entry.owner === owner) {
+      this.#setObject(entry, object);
       return entry;
     }
     // The claim of the smallest owner wins, whatever the order of events, so that all restarts agree.
-    if (before({ scope, owner }, entry)) {
-      this.#contend(key, { object: entry.object, scope: entry.scope, owner: entry.owner });
-      this.#take(entry, { object, scope, owner });
+    const key = this.kind.key(object);
+    if (before(owner, entry.owner)) {
+      this.#contend(key, { object: entry.object, owner: entry.owner });
+      this.#take(entry, { object, owner });
       return entry;
     }
-    this.#contend(key, { object, scope, owner });
+    this.#contend(key, { object, owner });
     return undefined;
   }
 
   /** No longer wants an object for an owner: it goes to another claimant, or is to be removed. */
-  unwant(key: string, scope: ScopeState, owner: string): void {
-    const others = this.#contenders.get(key);
-    const entry = this.entries.get(key);
-    if (others) {
-      const rest = others.filter((other) => other.scope !== scope || other.owner !== owner);
-      if (entry && entry.scope === scope && entry.owner === owner && rest.length > 0) {
-        rest.sort((a, b) => (before(a, b) ? -1 : 1));
-        const heir = rest.shift();
-        if (heir) this.#take(entry, heir);
-        this.#keepContenders(key, rest);
-        return;
-      }
-      this.#keepContenders(key, rest);
-    }
-    if (!entry || entry.scope !== scope || entry.owner !== owner) return;
+  unwant(object: KernelObject, owner: Owner): void {
+    const entry = this.entries.find(object);
+    if (this.#contenders.size > 0 && this.#unwantContended(this.kind.key(object), owner, entry)) return;
+    if (entry?.owner !== owner) return;
     this.forget(entry);
-    this.remove(key, { object: entry.object, scope });
+    this.remove(this.kind.key(object), { object: entry.object, scope: owner.scope });
   }
 
   /** Drops an entry and leaves the kernel as it is. */
   forget(entry: Entry): void {
-    this.#count(entry, -1);
-    entry.scope.objects -= 1;
-    this.entries.delete(entry.key);
-    this.dirty.delete(entry);
+    count(entry, -1);
+    entry.owner.scope.objects -= 1;
+    this.entries.delete(entry);
+    entry.status = Status.Gone;
     this.#countLink(entry.object, -1);
   }
 
   /** Drops what a scope wants of an entry and leaves the kernel as it is; another claimant takes it over. */
   abandon(entry: Entry): void {
-    const others = this.#contenders.get(entry.key);
+    const key = this.#contenders.size > 0 ? this.kind.key(entry.object) : '';
+    const others = this.#contenders.get(key);
     if (!others) return this.forget(entry);
-    const [heir, ...rest] = [...others].sort((a, b) => (before(a, b) ? -1 : 1));
+    const [heir, ...rest] = [...others].sort((a, b) => (before(a.owner, b.owner) ? -1 : 1));
     if (heir) this.#take(entry, heir);
-    this.#keepContenders(entry.key, rest);
+    this.#keepContenders(key, rest);
   }
 
   /** Whether some key is wanted more than once. */
@@ -109,11 +121,16 @@ export class DesiredTable {
     return this.#contenders.size > 0;
   }
 
+  /** Whether something is to be written. */
+  get isDirty(): boolean {
+    return this.#taken < this.#dirty.length;
+  }
+
   /** The entry that does for an owner what it wants: its own, or that of another owner who wants the very same. */
-  serving(key: string, scope: ScopeState, owner: string): Entry | undefined {
-    const entry = this.entries.get(key);
-    if (!entry || (entry.scope === scope && entry.owner === owner)) return entry;
-    const claim = this.#contenders.get(key)?.find((other) => other.scope === scope && other.owner === owner);
+  serving(object: KernelObject, owner: Owner): Entry | undefined {
+    const entry = this.entries.find(object);
+    if (!entry || entry.owner === owner) return entry;
+    const claim = this.#contenders.get(this.kind.key(object))?.find((other) => other.owner === owner);
     return claim && this.kind.same(entry.object, claim.object) ? entry : undefined;
   }
 
@@ -122,7 +139,7 @@ export class DesiredTable {
     for (const [key, others] of this.#contenders) {
       this.#keepContenders(
         key,
-        others.filter((other) => other.scope !== scope),
+        others.filter((other) => other.owner.scope !== scope),
       );
     }
   }
@@ -151,51 +168,73 @@ export class DesiredTable {
 
   /** Keys that two owners want differently, with those who do not have what they want. */
   *conflicts(): Iterable<{ readonly entry: Entry; readonly others: readonly Contender[] }> {
-    for (const [key, contenders] of this.#contenders) {
-      const entry = this.entries.get(key);
+    for (const contenders of this.#contenders.values()) {
+      const entry = contenders[0] && this.entries.find(contenders[0].object);
       if (!entry) continue;
       const others = contenders.filter(({ object }) => !this.kind.same(entry.object, object));
       if (others.length > 0) yield { entry, others };
     }
   }
 
-  #add(key: string, object: KernelObject, scope: ScopeState, owner: string, fresh: Status): Entry {
-    const entry = new Entry(key, object, scope, owner);
-    this.entries.set(key, entry);
-    scope.objects += 1;
+  #add(object: KernelObject, owner: Owner, fresh: Status, bucket: Entry | undefined): Entry {
+    const entry = new Entry(object, owner);
+    this.entries.add(entry, bucket);
+    owner.scope.objects += 1;
     entry.status = fresh;
-    // A removal that is under way would take the new object with it: write it after that, in any case.
-    if (this.removals.has(key)) {
-      this.removed(key);
-      entry.status = Status.Dirty;
+    if (this.removals.size > 0) {
+      // A removal that is under way would take the new object with it: write it after that, in any case.
+      const key = this.kind.key(object);
+      if (this.removals.has(key)) {
+        this.removed(key);
+        entry.status = Status.Dirty;
+      }
     }
-    if (entry.status === Status.Dirty) this.dirty.add(entry);
-    this.#count(entry, 1);
+    if (entry.status === Status.Dirty) this.#dirty.push(entry);
+    count(entry, 1);
     this.#countLink(object, 1);
     return entry;
   }
 
-  #take(entry: Entry, claim: Contender): void {
-    const different = !this.kind.same(entry.object, claim.object);
-    this.#count(entry, -1);
-    entry.scope.objects -= 1;
-    entry.scope = claim.scope;
-    entry.owner = claim.owner;
-    entry.scope.objects += 1;
-    this.#count(entry, 1);
-    this.#setObject(entry, claim.object);
-    if (different) this.mark(entry, Status.Dirty);
+  #take(entry: Entry, { object, owner }: Contender): void {
+    count(entry, -1);
+    entry.owner.scope.objects -= 1;
+    entry.owner = owner;
+    owner.scope.objects += 1;
+    count(entry, 1);
+    this.#setObject(entry, object);
+  }
+
+  /** True if others contended for the key, and nothing more is to be done. */
+  #unwantContended(key: string, owner: Owner, entry: Entry | undefined): boolean {
+    const others = this.#contenders.get(key);
+    if (!others) return false;
+    const rest = others.filter((other) => other.owner !== owner);
+    if (entry?.owner === owner && rest.length > 0) {
+      rest.sort((a, b) => (before(a.owner, b.owner) ? -1 : 1));
+      const heir = rest.shift();
+      if (heir) this.#take(entry, heir);
+      this.#keepContenders(key, rest);
+      return true;
+    }
+    this.#keepContenders(key, rest);
+    return false;
   }
 
   #setObject(entry: Entry, object: KernelObject): void {
-    this.#countLink(entry.object, -1);
+    const old = entry.object;
+    if (old === object) return;
     entry.object = object;
+    // Even one that asks for the same takes the old one's place, so that the old one can be collected.
+    if (this.kind.same(old, object)) return;
+    this.#countLink(old, -1);
     this.#countLink(object, 1);
+    this.replaced(old);
+    this.mark(entry, Status.Dirty);
   }
 
   #contend(key: string, claim: Contender): void {
     const others = this.#contenders.get(key) ?? [];
-    const rest = others.filter((other) => other.scope !== claim.scope || other.owner !== claim.owner);
+    const rest = others.filter((other) => other.owner !== claim.owner);
     this.#contenders.set(key, [...rest, claim]);
   }
 
@@ -204,35 +243,33 @@ export class DesiredTable {
     else this.#contenders.delete(key);
   }
 
-  #count(entry: Entry, by: number): void {
-    switch (entry.status) {
-      case Status.Unknown:
-      case Status.Dirty:
-      case Status.Writing:
-        entry.scope.pending += by;
-        break;
-      case Status.Waiting:
-      case Status.Failed:
-      case Status.Held:
-        entry.scope.failed += by;
-        break;
-      case Status.Applied:
-        break;
-    }
-  }
-
   #countLink(object: KernelObject, by: number): void {
     const link = this.kind.link?.(object);
     if (link === undefined) return;
-    const count = (this.onLink.get(link) ?? 0) + by;
-    if (count > 0) this.onLink.set(link, count);
+    const total = (this.onLink.get(link) ?? 0) + by;
+    if (total > 0) this.onLink.set(link, total);
     else this.onLink.delete(link);
   }
 }
 
-function before(
-  a: { readonly scope: ScopeState; readonly owner: string },
-  b: { readonly scope: ScopeState; readonly owner: string },
-): boolean {
-  return a.scope.name === b.scope.name ? a.owner < b.owner : a.scope.name < b.scope.name;
+function count({ status, owner: { scope } }: Entry, by: number): void {
+  switch (status) {
+    case Status.Unknown:
+    case Status.Dirty:
+    case Status.Writing:
+      scope.pending += by;
+      break;
+    case Status.Waiting:
+    case Status.Failed:
+    case Status.Held:
+      scope.failed += by;
+      break;
+    case Status.Applied:
+    case Status.Gone:
+      break;
+  }
+}
+
+function before(a: Owner, b: Owner): boolean {
+  return a.scope.name === b.scope.name ? a.name < b.name : a.scope.name < b.scope.name;
 }

@@ -9,6 +9,12 @@ interface Write {
   readonly object?: KernelObject;
 }
 
+/** When the last write of a key was noted. */
+interface Order {
+  readonly key: string;
+  readonly at: number;
+}
+
 /**
  * Remembers what was lately *replaced or removed* of a kind whose own writes the kernel reports without our mark (VXLAN
  * FDB entries carry port id 0), so that a late report of an older write is not taken for somebody else's change. A
@@ -16,7 +22,9 @@ interface Write {
  */
 export class Echoes {
   readonly #writes = new Map<string, Write[]>();
-  #order: { readonly key: string; readonly at: number }[] = [];
+  /** Keys in the order in which they were written; those before `#oldest` are forgotten. */
+  #order: Order[] = [];
+  #oldest = 0;
 
   constructor(private readonly kind: Kind) {}
 
@@ -27,6 +35,7 @@ export class Echoes {
     if (writes) writes.push(write);
     else this.#writes.set(key, [write]);
     this.#order.push({ key, at: now });
+    this.#forgetOld(now);
   }
 
   /** Whether a report (`actual` absent: gone) may be the echo of an older write of our own. */
@@ -40,14 +49,15 @@ export class Echoes {
   }
 
   #forgetOld(now: number): void {
-    let count = 0;
-    for (const { key, at } of this.#order) {
+    for (; this.#oldest < this.#order.length; this.#oldest += 1) {
+      const { key, at } = this.#order[this.#oldest];
       if (now - at <= MEMORY_MS) break;
-      count += 1;
       const rest = this.#writes.get(key)?.filter((write) => now - write.at <= MEMORY_MS);
       if (rest && rest.length > 0) this.#writes.set(key, rest);
       else this.#writes.delete(key);
     }
-    if (count > 0) this.#order = this.#order.slice(count);
+    if (this.#oldest * 2 <= this.#order.length) return;
+    this.#order = this.#order.slice(this.#oldest);
+    this.#oldest = 0;
   }
 }

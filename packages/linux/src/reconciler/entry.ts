@@ -17,21 +17,35 @@ export enum Status {
   Failed,
   /** Somebody keeps undoing it; it is restored later. */
   Held,
+  /** Not wanted any more. */
+  Gone,
+}
+
+const NOTHING: readonly KernelObject[] = [];
+
+/** Who wants objects: a peer, a device. */
+export class Owner {
+  objects = NOTHING;
+
+  constructor(
+    readonly name: string,
+    readonly scope: ScopeState,
+  ) {}
 }
 
 /**
  * One wanted object. There are three for each peer, hence 150,000 at 50,000 hosts: a field here costs a megabyte, so
- * whatever few entries need lives in maps beside them.
+ * whatever few entries need lives in maps beside them, and the key is not kept but made when a person is told of it.
  */
 export class Entry {
   status: Status = Status.Unknown;
   /** The number of the dump that saw it last. */
   seen = 0;
+  /** The next one in its bucket of the {@link EntryIndex}. */
+  next: Entry | undefined = undefined;
 
   constructor(
-    readonly key: string,
     public object: KernelObject,
-    public scope: ScopeState,
-    public owner: string,
+    public owner: Owner,
   ) {}
 }

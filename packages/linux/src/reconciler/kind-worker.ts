@@ -4,13 +4,13 @@ import { DesiredTable } from './desired-table.js';
 import type { Removal } from './desired-table.js';
 import { Echoes } from './echoes.js';
 import { Status } from './entry.js';
-import type { Entry } from './entry.js';
-import type { Kind, KindSink, KernelObject } from './kind.js';
+import type { Entry, Owner } from './entry.js';
+import type { Kind, KindSink, KernelObject, Shadow } from './kind.js';
 import type { Patience } from './patience.js';
 import type { ScopeState } from './scope-state.js';
 
 /** Objects handed to a kind in one call: large enough to fill sends, small enough to let others have a turn. */
-const BATCH = 2048;
+const BATCH = 8192;
 /** Beyond this many suspect devices one full dump is cheaper than one for each. */
 const MANY_LINKS = 8;
 const REMOVAL_RETRY_MS = 200;
@@ -20,9 +20,9 @@ const FREE_STRAYS = 8;
 
 /**
  * Whether a scope holds an object to be its own that is found in the kernel and that nobody wants. `wanted` gives what is
- * wanted under another key of the same kind.
+ * wanted of the same kind under the key of another object, of which only what makes up the key need be right.
  */
-export type Claim = (actual: KernelObject, wanted: (key: string) => KernelObject | undefined) => boolean;
+export type Claim = (actual: KernelObject, wanted: (other: KernelObject) => KernelObject | undefined) => boolean;
 
 /** What one worker shares with the others. */
 export interface WorkerContext {
@@ -39,7 +39,7 @@ export interface WorkerContext {
 export class KindWorker {
   readonly table: DesiredTable;
   /** Found objects that keep wanted ones from working, by their own key. */
-  readonly shadows = new Map<string, { readonly key: string; readonly message: string }>();
+  readonly shadows = new Map<string, Shadow<KernelObject>>();
   readonly #claims = new Map<ScopeState, Claim[]>();
   readonly #suspects = new Set<string>();
   readonly #strays = new Map<string, { count: number; since: number }>();
@@ -53,34 +53,37 @@ export class KindWorker {
     readonly kind: Kind,
     private readonly context: WorkerContext,
   ) {
-    this.table = new DesiredTable(kind);
-    this.#echoes = kind.echoes ? new Echoes(kind) : undefined;
+    const echoes = (this.#echoes = kind.echoes ? new Echoes(kind) : undefined);
+    this.table = new DesiredTable(kind, (old) => echoes?.superseded(kind.key(old), old, context.clock.now()));
   }
 
   /** Wants an object. Whether it must be written is found out by the next read, if one is due, else it is written. */
-  want(object: KernelObject, scope: ScopeState, owner: string): string {
+  want(object: KernelObject, owner: Owner): void {
     this.#watch();
-    const key = this.kind.key(object);
-    const before = this.#echoes ? this.table.entries.get(key)?.object : undefined;
-    const entry = this.table.want(object, scope, owner, this.#readAll ? Status.Unknown : Status.Dirty);
-    if (before && entry && entry.object !== before) this.#echoes?.superseded(key, before, this.context.clock.now());
-    return key;
+    this.table.want(object, owner, this.#readAll ? Status.Unknown : Status.Dirty);
   }
 
-  unwant(key: string, scope: ScopeState, owner: string): void {
-    const entry = this.table.entries.get(key);
-    this.table.unwant(key, scope, owner);
-    if (entry && !this.table.entries.has(key)) this.context.patience.forget(entry);
+  unwant(object: KernelObject, owner: Owner): void {
+    const entry = this.table.entries.find(object);
+    this.table.unwant(object, owner);
+    if (entry?.status === Status.Gone) this.context.patience.forget(entry);
+  }
+
+  /** Whether two objects of this kind have the same key. */
+  sameKey(a: KernelObject, b: KernelObject): boolean {
+    const { bucket } = this.kind;
+    if (bucket) return bucket.of(a) === bucket.of(b) && bucket.sameKey(a, b);
+    return this.kind.key(a) === this.kind.key(b);
   }
 
   /** Drops all that a scope wants and leaves the kernel as it is. */
   abandon(scope: ScopeState): void {
     this.#claims.delete(scope);
     this.table.forgetContenders(scope);
-    for (const entry of [...this.table.entries.values()]) {
-      if (entry.scope !== scope) continue;
+    for (const entry of this.table.entries) {
+      if (entry.owner.scope !== scope) continue;
       this.table.abandon(entry);
-      if (!this.table.entries.has(entry.key)) this.context.patience.forget(entry);
+      if (entry.status === Status.Gone) this.context.patience.forget(entry);
     }
     for (const [key, removal] of this.table.removals) if (removal.scope === scope) this.table.removed(key);
   }
@@ -125,12 +128,8 @@ export class KindWorker {
 
   /** Writes what differs: one batch of it. */
   async write(signal: AbortSignal): Promise<void> {
-    const batch: Entry[] = [];
-    for (const entry of this.table.dirty) {
-      batch.push(entry);
-      if (batch.length === BATCH) break;
-    }
-    for (const entry of batch) this.table.mark(entry, Status.Writing);
+    const batch = this.table.takeDirty(BATCH);
+    if (batch.length === 0) return;
     const objects = batch.map((entry) => entry.object);
     let outcomes;
     try {
@@ -190,7 +189,7 @@ export class KindWorker {
 
   /** Takes up again an entry whose patience is over. */
   retry(entry: Entry): void {
-    if (this.table.entries.get(entry.key) === entry) this.table.mark(entry, Status.Dirty);
+    if (entry.status !== Status.Gone) this.table.mark(entry, Status.Dirty);
   }
 
   close(): void {
@@ -231,7 +230,7 @@ export class KindWorker {
 
   #eachOnLink(link: string, action: (entry: Entry) => void): void {
     if ((this.table.onLink.get(link) ?? 0) === 0) return;
-    for (const entry of this.table.entries.values()) if (this.kind.link?.(entry.object) === link) action(entry);
+    for (const entry of this.table.entries) if (this.kind.link?.(entry.object) === link) action(entry);
   }
 
   async #readPart(link: string | undefined, signal: AbortSignal): Promise<void> {
@@ -246,20 +245,19 @@ export class KindWorker {
       const stuck = link === undefined ? Status.Waiting : Status.Failed;
       if (entry.status === stuck) this.table.mark(entry, Status.Dirty);
     };
-    if (link === undefined) for (const entry of this.table.entries.values()) missing(entry);
+    if (link === undefined) for (const entry of this.table.entries) missing(entry);
     else this.#eachOnLink(link, missing);
   }
 
-  readonly #wantedAt = (key: string): KernelObject | undefined => this.table.entries.get(key)?.object;
+  readonly #wantedLike = (other: KernelObject): KernelObject | undefined => this.table.entries.find(other)?.object;
 
   *#wantedObjects(): Iterable<KernelObject> {
-    for (const entry of this.table.entries.values()) yield entry.object;
+    for (const entry of this.table.entries) yield entry.object;
   }
 
   /** An object seen by a dump. */
   #found(actual: KernelObject, dump: number): void {
-    const key = this.kind.key(actual);
-    const entry = this.table.entries.get(key);
+    const entry = this.table.entries.find(actual);
     if (entry) {
       entry.seen = dump;
       if (!this.kind.satisfies(actual, entry.object)) this.#differs(entry);
@@ -267,23 +265,22 @@ export class KindWorker {
       else if (entry.status !== Status.Dirty && entry.status !== Status.Writing) this.#asWanted(entry);
       return;
     }
-    this.#unwanted(key, actual);
+    this.#unwanted(actual);
   }
 
   /** An object that the kernel reported. */
   #heard(actual: KernelObject, exists: boolean): void {
-    const key = this.kind.key(actual);
-    const entry = this.table.entries.get(key);
+    const entry = this.table.entries.find(actual);
     if (!entry) {
-      if (exists) this.#unwanted(key, actual);
-      else this.shadows.delete(key);
+      if (exists) this.#unwanted(actual);
+      else if (this.shadows.size > 0) this.shadows.delete(this.kind.key(actual));
       return;
     }
     if (exists && this.kind.satisfies(actual, entry.object)) {
       if (entry.status === Status.Failed || entry.status === Status.Held) this.#asWanted(entry);
       return;
     }
-    if (this.#echoes?.mayBe(key, exists ? actual : undefined, this.context.clock.now())) return;
+    if (this.#echoes?.mayBe(this.kind.key(actual), exists ? actual : undefined, this.context.clock.now())) return;
     if (entry.status === Status.Unknown || entry.status === Status.Writing) this.table.mark(entry, Status.Dirty);
     else this.#differs(entry);
     this.context.wake();
@@ -303,22 +300,26 @@ export class KindWorker {
     const hold = patience.undone(entry, now);
     this.table.mark(entry, hold === 0 ? Status.Dirty : Status.Held);
     if (hold === 0 || !patience.maySay(now)) return;
-    logger.warn(`${this.kind.name} ${entry.key}: somebody keeps undoing it; it is restored at growing distances`, {
-      times: patience.undoneCount(entry),
-    });
+    logger.warn(
+      `${this.kind.name} ${this.kind.key(entry.object)}: somebody keeps undoing it; it is restored at growing distances`,
+      {
+        times: patience.undoneCount(entry),
+      },
+    );
   }
 
   /** An object that nobody wants: to be removed if it is ours, and remembered if it is in the way. */
-  #unwanted(key: string, actual: KernelObject): void {
+  #unwanted(actual: KernelObject): void {
     for (const [scope, claims] of this.#claims) {
-      if (!claims.some((claim) => claim(actual, this.#wantedAt))) continue;
+      if (!claims.some((claim) => claim(actual, this.#wantedLike))) continue;
+      const key = this.kind.key(actual);
       if (!this.#mayRemoveStray(key)) return;
       this.table.remove(key, { object: actual, scope });
       this.context.wake();
       return;
     }
     const shadow = this.kind.shadows?.(actual);
-    if (shadow && this.table.entries.has(shadow.key)) this.shadows.set(key, shadow);
+    if (shadow && this.table.entries.find(shadow.object)) this.shadows.set(this.kind.key(actual), shadow);
   }
 
   #mayRemoveStray(key: string): boolean {
@@ -334,7 +335,7 @@ export class KindWorker {
   }
 
   #written(entry: Entry, error: Error | undefined): void {
-    if (entry.status !== Status.Writing || this.table.entries.get(entry.key) !== entry) return;
+    if (entry.status !== Status.Writing) return;
     const { patience, clock, logger } = this.context;
     if (!error) {
       this.#asWanted(entry);
@@ -348,12 +349,13 @@ export class KindWorker {
     this.table.mark(entry, Status.Failed);
     if (this.#failing) return;
     this.#failing = true;
-    logger.warn(`${this.kind.name} ${entry.key}: ${errorText(error)}; it is tried again until it succeeds`);
+    logger.warn(
+      `${this.kind.name} ${this.kind.key(entry.object)}: ${errorText(error)}; it is tried again until it succeeds`,
+    );
   }
 
   #anyFailed(): boolean {
-    for (const [entry] of this.context.patience.failures())
-      if (this.table.entries.get(entry.key) === entry) return true;
+    for (const [entry] of this.context.patience.failures()) if (entry.object.kind === this.kind.name) return true;
     return false;
   }
 }

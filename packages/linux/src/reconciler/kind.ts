@@ -8,6 +8,12 @@ export interface KernelObject {
 /** What became of one object of a batch: nothing to report, or why the kernel would not. */
 export type Outcome = OverlayError | undefined;
 
+/** See {@link Kind.shadows}. */
+export interface Shadow<D> {
+  readonly object: D;
+  readonly message: string;
+}
+
 /** How a kind tells what it hears of the kernel. Everything reported is the kernel's state, not a request. */
 export interface KindSink<D> {
   /** The object is there, as given. */
@@ -45,14 +51,22 @@ export interface Kind<D extends KernelObject = KernelObject> {
   readonly rank: number;
   /** The kernel's own key of an object: two objects with one key cannot exist at once. */
   key(object: D): string;
+  /**
+   * Finds objects by key without making one for each of 150,000: a string that the object holds anyway, and that few
+   * objects have in common, and whether two objects that have it in common have the same key. By the key unless told.
+   */
+  readonly bucket?: { of(this: void, object: D): string; sameKey(this: void, a: D, b: D): boolean };
   /** The device that the object lives on, if it dies with one. */
   link?(object: D): string | undefined;
-  /** Whether the wanted object asks for the very same as another wanted one. */
+  /** Whether the wanted object asks for the very same as another wanted one, its device included. */
   same(a: D, b: D): boolean;
   /** Whether what was found satisfies what is wanted, so that nothing need be written. */
   satisfies(actual: D, wanted: D): boolean;
-  /** A wanted object that the found one keeps from working although their keys differ: its key, and a remedy. */
-  shadows?(actual: D): { readonly key: string; readonly message: string } | undefined;
+  /**
+   * A wanted object that the found one keeps from working although their keys differ, of which only what makes up its
+   * key need be right, and a remedy.
+   */
+  shadows?(actual: D): Shadow<D> | undefined;
   /**
    * Reads all objects that exist, or, where they cannot be listed (sysctls), those of the wanted keys.
    */

@@ -65,8 +65,9 @@ export class Patience {
 
   /** An object is as wanted: its failures are forgotten. Gives true if there were any. */
   applied(entry: Entry): boolean {
-    this.#due.delete(entry);
-    return this.#failures.delete(entry);
+    // Asked for every object written: mostly there is nothing to forget.
+    if (this.#due.size > 0) this.#due.delete(entry);
+    return this.#failures.size > 0 && this.#failures.delete(entry);
   }
 
   /** An entry is not wanted any more. */

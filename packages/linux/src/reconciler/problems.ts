@@ -24,18 +24,19 @@ function* allProblems(state: ScopeState, workers: readonly KindWorker[], patienc
   for (const worker of workers) yield* conflicts(state, worker);
   if (state.failed === 0) return;
   for (const [entry, failure] of patience.failures()) {
-    if (entry.scope === state) yield { owner: entry.owner, message: errorText(failure.error) };
+    if (entry.owner.scope === state) yield { owner: entry.owner.name, message: errorText(failure.error) };
   }
   for (const { table, kind } of workers) {
-    for (const entry of table.entries.values()) {
-      if (entry.scope !== state) continue;
-      const what = `${kind.name} ${entry.key}`;
+    for (const entry of table.entries) {
+      if (entry.owner.scope !== state || (entry.status !== Status.Waiting && entry.status !== Status.Held)) continue;
+      const what = `${kind.name} ${kind.key(entry.object)}`;
+      const owner = entry.owner.name;
       if (entry.status === Status.Waiting) {
-        yield { owner: entry.owner, message: `${what} waits for the device ${kind.link?.(entry.object) ?? ''}` };
-      } else if (entry.status === Status.Held) {
+        yield { owner, message: `${what} waits for the device ${kind.link?.(entry.object) ?? ''}` };
+      } else {
         const times = patience.undoneCount(entry);
         yield {
-          owner: entry.owner,
+          owner,
           message: `${what}: somebody undid it ${times} times; it is restored ever less often`,
         };
       }
@@ -45,13 +46,12 @@ function* allProblems(state: ScopeState, workers: readonly KindWorker[], patienc
 
 function* conflicts(state: ScopeState, { table, kind, shadows }: KindWorker): Iterable<ScopeProblem> {
   for (const { entry, others } of table.conflicts()) {
-    const rivals = others.map((other) => other.owner).join(', ');
-    const message = `${kind.name} ${entry.key} is wanted by ${entry.owner}, which has it, and by ${rivals}`;
-    if (entry.scope === state) yield { owner: entry.owner, message };
-    for (const other of others) if (other.scope === state) yield { owner: other.owner, message };
+    const rivals = others.map((other) => other.owner.name).join(', ');
+    const message = `${kind.name} ${kind.key(entry.object)} is wanted by ${entry.owner.name}, which has it, and by ${rivals}`;
+    for (const { owner } of [entry, ...others]) if (owner.scope === state) yield { owner: owner.name, message };
   }
-  for (const { key, message } of shadows.values()) {
-    const entry = table.entries.get(key);
-    if (entry?.scope === state) yield { owner: entry.owner, message };
+  for (const { object, message } of shadows.values()) {
+    const entry = table.entries.find(object);
+    if (entry?.owner.scope === state) yield { owner: entry.owner.name, message };
   }
 }

@@ -207,7 +207,10 @@ export class Reconciler implements ScopeHost {
   }
 
   async #round(signal: AbortSignal): Promise<void> {
-    for (const worker of this.#workers) await worker.read(signal);
+    // All at once: while one kind's objects are compared, the next one's are being listed.
+    const reads = this.#workers.map((worker) => worker.read(signal));
+    await Promise.allSettled(reads);
+    await Promise.all(reads);
     for (let i = this.#workers.length - 1; i >= 0; i -= 1) {
       // What has come to be wanted meanwhile may be what takes the place of something that is to go.
       for (let step = this.#write(signal); step; step = this.#write(signal)) await step;
@@ -220,7 +223,7 @@ export class Reconciler implements ScopeHost {
    * route that is replaced while others are being written must not lead into a tunnel whose entries are still to come.
    */
   #write(signal: AbortSignal): Promise<void> | undefined {
-    const worker = this.#workers.find(({ inDoubt, table }) => inDoubt || table.dirty.size > 0);
+    const worker = this.#workers.find(({ inDoubt, table }) => inDoubt || table.isDirty);
     return worker?.inDoubt ? worker.read(signal) : worker?.write(signal);
   }
 

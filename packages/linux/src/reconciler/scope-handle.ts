@@ -1,4 +1,4 @@
-import { Status } from './entry.js';
+import { Owner, Status } from './entry.js';
 import type { KernelObject } from './kind.js';
 import type { Claim } from './kind-worker.js';
 import type { Scope, ScopeProblem, ScopeStatus } from './scope.js';
@@ -8,6 +8,7 @@ import type { ScopeState } from './scope-state.js';
 
 /** A scope as its network sees it. */
 export class ScopeHandle implements Scope {
+  readonly #owners = new Map<string, Owner>();
   readonly #listeners = new Set<() => void>();
   #last = '';
   /** Something was wanted or not wanted any more since the last report, though the counts may be the same again. */
@@ -20,28 +21,27 @@ export class ScopeHandle implements Scope {
 
   set(owner: string, objects: readonly KernelObject[]): void {
     if (this.state.closed) throw closedError();
-    const before = this.state.owners.get(owner);
-    const names: string[] = [];
-    for (const object of objects) {
-      names.push(object.kind, this.reconciler.worker(object.kind).want(object, this.state, owner));
-    }
-    this.state.owners.set(owner, names);
-    if (before) this.#unwantAllBut(names, before, owner);
+    let known = this.#owners.get(owner);
+    if (!known) this.#owners.set(owner, (known = new Owner(owner, this.state)));
+    const before = known.objects;
+    known.objects = objects;
+    for (const object of objects) this.reconciler.worker(object.kind).want(object, known);
+    this.#unwantAllBut(objects, before, known);
     this.#stirred = true;
     this.reconciler.wake();
   }
 
   delete(owner: string): void {
-    const before = this.state.owners.get(owner);
-    if (!before) return;
-    this.state.owners.delete(owner);
-    this.#unwantAllBut([], before, owner);
+    const known = this.#owners.get(owner);
+    if (!known) return;
+    this.#owners.delete(owner);
+    this.#unwantAllBut([], known.objects, known);
     this.#stirred = true;
     this.reconciler.wake();
   }
 
   *owners(prefix = ''): Iterable<string> {
-    for (const owner of this.state.owners.keys()) if (owner.startsWith(prefix)) yield owner;
+    for (const owner of this.#owners.keys()) if (owner.startsWith(prefix)) yield owner;
   }
 
   claim(kind: string, claim: Claim): void {
@@ -53,8 +53,8 @@ export class ScopeHandle implements Scope {
   }
 
   status(): ScopeStatus {
-    const { owners, objects, pending, failed, removing } = this.state;
-    return { owners: owners.size, objects, pending: pending + removing, failed };
+    const { objects, pending, failed, removing } = this.state;
+    return { owners: this.#owners.size, objects, pending: pending + removing, failed };
   }
 
   problems(limit: number): readonly ScopeProblem[] {
@@ -62,10 +62,10 @@ export class ScopeHandle implements Scope {
   }
 
   applied(owner: string): boolean {
-    const names = this.state.owners.get(owner);
-    if (!names) return false;
-    for (const [kind, key] of pairs(names)) {
-      const entry = this.reconciler.worker(kind).table.serving(key, this.state, owner);
+    const known = this.#owners.get(owner);
+    if (!known) return false;
+    for (const object of known.objects) {
+      const entry = this.reconciler.worker(object.kind).table.serving(object, known);
       if (entry?.status !== Status.Applied) return false;
     }
     return true;
@@ -83,11 +83,11 @@ export class ScopeHandle implements Scope {
     this.reconciler.forget(this.state);
   }
 
-  #unwantAllBut(kept: readonly string[], before: readonly string[], owner: string): void {
-    const still = new Set<string>();
-    for (const [kind, key] of pairs(kept)) still.add(`${kind} ${key}`);
-    for (const [kind, key] of pairs(before)) {
-      if (!still.has(`${kind} ${key}`)) this.reconciler.worker(kind).unwant(key, this.state, owner);
+  /** Owners have few objects each, so looking through them costs less than a set of their keys. */
+  #unwantAllBut(kept: readonly KernelObject[], before: readonly KernelObject[], owner: Owner): void {
+    for (const old of before) {
+      const worker = this.reconciler.worker(old.kind);
+      if (!kept.some((object) => object.kind === old.kind && worker.sameKey(object, old))) worker.unwant(old, owner);
     }
   }
 
@@ -100,9 +100,4 @@ export class ScopeHandle implements Scope {
     this.#stirred = false;
     for (const listener of this.#listeners) listener();
   }
-}
-
-/** The pairs of a flat list of kind, key, kind, key. */
-function* pairs(names: readonly string[]): Iterable<readonly [kind: string, key: string]> {
-  for (let i = 0; i + 1 < names.length; i += 2) yield [names[i], names[i + 1]];
 }

@@ -1,9 +1,7 @@
 import { OverlayError } from '@overlay/core';
 
-/** What the reconciler keeps for one scope: its owners' objects, and counts of how they are. */
+/** What the reconciler keeps for one scope: counts of how its owners' objects are. */
 export class ScopeState {
-  /** The names of each owner's objects as a flat list of kind, key, kind, key: one array for each peer, not four. */
-  readonly owners = new Map<string, readonly string[]>();
   /** Objects wanted. */
   objects = 0;
   /** Objects not yet compared or written. */

@@ -22,7 +22,7 @@ export interface ScopeStatus {
  * changes. All calls return at once; the work is done in the background and retried for as long as it is wanted.
  */
 export interface Scope {
-  /** All that this owner wants, in place of what it wanted before. */
+  /** All that this owner wants, in place of what it wanted before. The list is kept: it must not change any more. */
   set(owner: string, objects: readonly KernelObject[]): void;
   /** The owner wants nothing any more. */
   delete(owner: string): void;
