@@ -6,6 +6,10 @@ import { linkMissing } from './on-link.js';
 /** Errors that say of a removal that there is nothing to remove. */
 const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'ENODEV', 'EADDRNOTAVAIL', 'ENXIO']);
 
+/** Objects encoded at once, and how many such parts may wait for the kernel: enough that it never waits for us. */
+const PART = 512;
+const PARTS_AHEAD = 2;
+
 /** What the kinds that live on devices have in common. */
 export interface BatchContext {
   readonly session: KernelSession;
@@ -24,23 +28,32 @@ export async function sendBatch<D extends { readonly link: string }>(
 ): Promise<readonly Outcome[]> {
   await links.ready();
   const outcomes: Outcome[] = new Array<Outcome>(objects.length).fill(undefined);
-  const messages: Uint8Array[] = [];
-  const positions: number[] = [];
-  objects.forEach((object, position) => {
-    const index = links.byName(object.link)?.index;
-    if (index === undefined) {
-      outcomes[position] = linkMissing(object.link);
-      return;
+  const sendPart = async (start: number, end: number): Promise<void> => {
+    const messages: Uint8Array[] = [];
+    const positions: number[] = [];
+    for (let position = start; position < end; position += 1) {
+      const object = objects[position];
+      const index = links.byName(object.link)?.index;
+      if (index === undefined) {
+        outcomes[position] = linkMissing(object.link);
+        continue;
+      }
+      messages.push(encode(object, index));
+      positions.push(position);
     }
-    messages.push(encode(object, index));
-    positions.push(position);
-  });
-  if (messages.length === 0) return outcomes;
-  const failures = await session.send(messages, { signal: options.signal });
-  for (const [at, error] of failures) {
-    const position = positions[at];
-    if (position === undefined || (options.removing && GONE.has(error.errnoName))) continue;
-    outcomes[position] = error;
+    if (messages.length === 0) return;
+    for (const [at, error] of await session.send(messages, { signal: options.signal })) {
+      const position = positions[at];
+      if (position === undefined || (options.removing && GONE.has(error.errnoName))) continue;
+      outcomes[position] = error;
+    }
+  };
+  // While the kernel works on one part the next one is encoded; it carries them out in order.
+  const parts: Promise<void>[] = [];
+  for (let start = 0; start < objects.length; start += PART) {
+    parts.push(sendPart(start, Math.min(start + PART, objects.length)));
+    if (parts.length > PARTS_AHEAD) await parts[parts.length - 1 - PARTS_AHEAD];
   }
+  await Promise.all(parts);
   return outcomes;
 }
