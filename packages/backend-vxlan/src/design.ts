@@ -5,7 +5,6 @@ import type {
   Adjacency,
   DevicePlan,
   FdbObject,
-  KernelObject,
   Linux,
   LinuxObject,
   NeighbourObject,
@@ -61,14 +60,12 @@ export class VxlanDesign implements NetworkDesign {
       const type = lease.attributes.backendType || 'none';
       return { objects: [], problem: `it publishes the backend type ${type}, and this network is vxlan` };
     }
-    const objects: KernelObject[] = [];
-    const problems: string[] = [];
-    for (const family of this.#families) {
-      const plan = this.#peerObjects(family, lease, context);
-      objects.push(...plan.objects);
-      if (plan.problem !== undefined) problems.push(plan.problem);
-    }
-    return { objects, ...(problems.length > 0 ? { problem: problems.join('; ') } : {}) };
+    const [family, ...others] = this.#families;
+    if (family && others.length === 0) return this.#peerObjects(family, lease, context);
+    const plans = this.#families.map((each) => this.#peerObjects(each, lease, context));
+    const objects = plans.flatMap((plan) => plan.objects);
+    const problem = plans.flatMap((plan) => plan.problem ?? []).join('; ');
+    return problem === '' ? { objects } : { objects, problem };
   }
 
   watched(lease: Lease): readonly Address[] {

@@ -22,8 +22,8 @@ export function parseVtepData(data: JsonValue | undefined): Partial<VtepData> & 
   const vni = member(members, 'VNI');
   const mac = typeof text === 'string' ? tryParseMac(text) : undefined;
   return {
-    ...(typeof vni === 'number' ? { vni } : {}),
-    ...(mac !== undefined && isUnicastMac(mac) ? { mac } : {}),
+    vni: typeof vni === 'number' ? vni : undefined,
+    mac: mac !== undefined && isUnicastMac(mac) ? mac : undefined,
   };
 }
 

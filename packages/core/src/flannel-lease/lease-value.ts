@@ -7,7 +7,7 @@ import type { Endpoint, LeaseAttributes } from '../lease.js';
 export type LeaseValueReading =
   | {
       readonly attributes: LeaseAttributes;
-      /** Members that are known to nobody here, by their names in lower case. */
+      /** Members that are not flannel's, by their names in lower case. */
       readonly others: ReadonlyMap<string, JsonValue>;
     }
   | { readonly problem: string };
@@ -15,8 +15,6 @@ export type LeaseValueReading =
 /**
  * Flannel's value of a lease: compact, members in flannel's order, `PublicIP` and `PublicIPv6` always there, the others
  * only when they have something. As Go does, characters that HTML would take for its own are written as escapes.
- *
- * `Endpoints` is our own, and there while a host can be reached in more than one way.
  *
  * @param others members of our own, written after flannel's; Go's decoder passes over them
  */
@@ -68,7 +66,7 @@ const MEMBERS = {
   ipv6: { publicIP: 'PublicIPv6', data: 'BackendV6Data', unset: '::' },
 } as const;
 
-const KNOWN = ['publicip', 'publicipv6', 'backendtype', 'backenddata', 'backendv6data', 'endpoints'];
+const FLANNELS = ['publicip', 'publicipv6', 'backendtype', 'backenddata', 'backendv6data'];
 
 /** The endpoint of one family, nothing when there is none, or what is wrong with it. */
 function endpoint(members: ReadonlyMap<string, JsonValue>, family: Family): Endpoint | string | undefined {

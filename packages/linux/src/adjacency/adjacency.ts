@@ -46,7 +46,8 @@ const FEW_NEIGHBOURS = 256;
 export class Adjacency implements PeerWatch {
   readonly #context: AdjacencyContext;
   readonly #peers = new Map<string, readonly Address[]>();
-  readonly #users = new Map<Address, Set<string>>();
+  /** Which peers an address is followed for: nearly always one, and then a set of its own would be most of the memory. */
+  readonly #users = new Map<Address, string | Set<string>>();
   readonly #answers = new Map<Address, RouteAnswer>();
   readonly #asking = new Set<Address>();
   readonly #resolution = new Resolution();
@@ -84,7 +85,8 @@ export class Adjacency implements PeerWatch {
 
   follow(peer: string, addresses: readonly Address[]): void {
     const before = this.#peers.get(peer) ?? [];
-    if (addresses.length > 0) this.#peers.set(peer, addresses);
+    // A list that grew has room for 17.
+    if (addresses.length > 0) this.#peers.set(peer, addresses.slice());
     else this.#peers.delete(peer);
     for (const address of before) if (!addresses.includes(address)) this.#unuse(address, peer);
     for (const address of addresses) this.#use(address, peer);
@@ -125,16 +127,22 @@ export class Adjacency implements PeerWatch {
 
   #use(address: Address, peer: string): void {
     const users = this.#users.get(address);
-    if (users) users.add(peer);
-    else this.#users.set(address, new Set([peer]));
+    if (users instanceof Set) users.add(peer);
+    else if (users === undefined) this.#users.set(address, peer);
+    else if (users !== peer) this.#users.set(address, new Set([users, peer]));
     if (this.#users.size <= this.#announced) return;
     this.#announced *= 2;
     this.#context.onNeighbours?.(this.#announced);
   }
 
+  #usersOf(address: Address): Iterable<string> {
+    const users = this.#users.get(address) ?? [];
+    return typeof users === 'string' ? [users] : users;
+  }
+
   #unuse(address: Address, peer: string): void {
     const users = this.#users.get(address);
-    if (!users?.delete(peer) || users.size > 0) return;
+    if (users instanceof Set ? !users.delete(peer) || users.size > 0 : users !== peer) return;
     this.#users.delete(address);
     this.#answers.delete(address);
     this.#resolution.unfollow(address);
@@ -153,7 +161,7 @@ export class Adjacency implements PeerWatch {
         const before = this.#answers.get(address);
         this.#answers.set(address, answer);
         if (before && sameAnswer(before, answer)) return;
-        for (const peer of this.#users.get(address) ?? []) changed.add(peer);
+        for (const peer of this.#usersOf(address)) changed.add(peer);
       }),
     );
     if (changed.size > 0) this.#tell(changed);
@@ -211,7 +219,7 @@ export class Adjacency implements PeerWatch {
     if (!found || found.index !== this.#via?.index) return;
     const changed = this.#resolution.heard(found.address, found.state);
     if (found.state === 'failed') this.#scheduleProbes();
-    if (changed) this.#tell(this.#users.get(found.address) ?? []);
+    if (changed) this.#tell(this.#usersOf(found.address));
   }
 
   /** Judges everything again once things have calmed down. */

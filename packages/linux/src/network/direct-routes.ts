@@ -33,7 +33,12 @@ export function directRoutes(init: DirectRoutesInit, lease: Lease, { host, lease
       undecided = true;
     }
   }
-  return { objects, ...(problems.length > 0 ? { problem: problems.join('; ') } : {}), ...(undecided && { undecided }) };
+  return {
+    // A list that grew has room for 17, and this one is kept for each peer.
+    objects: objects.slice(),
+    ...(problems.length > 0 && { problem: problems.join('; ') }),
+    ...(undecided && { undecided }),
+  };
 }
 
 /** The addresses to which a peer's direct routes lead. */
