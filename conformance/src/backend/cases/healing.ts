@@ -13,7 +13,7 @@ type Breakage = (own: KernelView) => readonly (readonly string[])[];
 /** How an object of a route's sort is named to `ip`. */
 function routeArguments({ raw }: KernelItem): string[] {
   const { dst, dev, metric } = raw;
-  return [String(dst), 'dev', String(dev), ...(metric === undefined ? [] : ['metric', String(metric)])];
+  return [String(dst), 'dev', String(dev), ...(metric === undefined ? [] : ['metric', String(Number(metric))])];
 }
 
 function familyFlag(family: Family | undefined): string {

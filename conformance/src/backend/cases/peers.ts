@@ -1,6 +1,6 @@
 import { deepEqual, equal, fail, notEqual, ok } from 'node:assert/strict';
 import type { Address, Family, Lease, PerFamily } from '@overlay/core';
-import { addressAt } from '@overlay/core';
+import { addressAt, FAMILIES } from '@overlay/core';
 import type { BackendTest, BackendTestContext } from '../context.js';
 import type { KernelView } from '../environment/kernel-view.js';
 import type { OpenedNetwork, OverlayHost } from '../environment/overlay-host.js';
@@ -16,9 +16,9 @@ export interface Alone {
   /** What is there before any network is. */
   readonly empty: KernelView;
   /** Applies a snapshot and waits until it is in the kernel. */
-  snapshot(...leases: readonly Lease[]): Promise<KernelView>;
+  readonly snapshot: (...leases: readonly Lease[]) => Promise<KernelView>;
   /** Waits until everything applied is in the kernel. */
-  settled(): Promise<KernelView>;
+  readonly settled: () => Promise<KernelView>;
 }
 
 /** Opens a network on a host of its own. */
@@ -49,8 +49,11 @@ export function writesOf({ linux }: Pick<OpenedNetwork, 'linux'>): Readonly<Reco
 function elsewhere({ spare }: Alone, n: number): PerFamily<Address> {
   const { prefixes } = spare.lab.plan.segment;
   return Object.fromEntries(
-    Object.entries(prefixes).map(([family, prefix]) => [family, addressAt(prefix, 200 + n)]),
-  ) as PerFamily<Address>;
+    FAMILIES.flatMap((family) => {
+      const prefix = prefixes[family];
+      return prefix === undefined ? [] : [[family, addressAt(prefix, 200 + n)]];
+    }),
+  );
 }
 
 function same(now: KernelView, wanted: KernelView, what: string): void {

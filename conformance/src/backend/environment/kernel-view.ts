@@ -117,7 +117,7 @@ function isSettled(info: Json): boolean {
 }
 
 function routeItem(raw: Json, family: Family): KernelItem {
-  const key = `${family} route ${String(raw.dst)} metric ${String(raw.metric ?? 0)}`;
+  const key = `${family} route ${String(raw.dst)} metric ${Number(raw.metric ?? 0)}`;
   const rest = pick(raw, ['type', 'gateway', 'dev', 'protocol', 'scope', 'prefsrc', 'flags', 'metrics']);
   // A route without carrier is told so by a flag that comes and goes.
   const text = `${key} ${rest.replaceAll('"linkdown"', '')}`;

@@ -8,7 +8,7 @@ import type { Linux } from '@overlay/linux';
 import { until } from '../../suite/until.js';
 import type { HostContext } from './overlay-host.js';
 import { OverlayHost } from './overlay-host.js';
-import { KernelView } from './kernel-view.js';
+import { type KernelView } from './kernel-view.js';
 import { before, nothingLeft } from './leftovers.js';
 import { LogLines } from './log-lines.js';
 import { PingStream } from './ping-stream.js';

@@ -9,8 +9,17 @@ import { vxlan, vxlanLease } from '@overlay/backend-vxlan';
 
 const SETTLE_MS = 5000;
 
-/** `ip -d -j` of one thing. */
-export type Told = Readonly<Record<string, any>>;
+/** `ip -d -j` of one thing, as far as the tests look at it. */
+export interface Told {
+  readonly ifindex: number;
+  readonly address: string;
+  readonly mtu: number;
+  readonly ifalias?: string;
+  readonly flags: readonly string[];
+  readonly dst?: string;
+  readonly addr_info: readonly unknown[];
+  readonly linkinfo: { readonly info_data: { readonly learning?: boolean; readonly gbp?: boolean } };
+}
 
 /** A host on which a VXLAN network is opened: 192.168.77.11 on eth0, with 10.244.1.0/24. */
 export class VxlanHost implements AsyncDisposable {
