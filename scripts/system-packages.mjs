@@ -1,7 +1,7 @@
 // The system packages that building and running need. Missing ones are named and, as root on a Debian-like system,
 // installed with apt. Everything is printed to stderr.
 //
-//   node scripts/system-packages.mjs [build] [kernel]     (both, when none is named)
+//   node scripts/system-packages.mjs [build] [kernel] [stores]     (all, when none is named)
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
@@ -22,6 +22,12 @@ const needs = {
     { debian: 'nftables', command: 'nft' },
     { debian: 'tcpdump', command: 'tcpdump' },
     { debian: 'ethtool', command: 'ethtool' },
+  ],
+  // Servers for the tests of distributed stores; where they are missing those tests are skipped.
+  stores: [
+    { debian: 'etcd-server', command: 'etcd' },
+    { debian: 'etcd-client', command: 'etcdctl' },
+    { debian: 'openssl', command: 'openssl' },
   ],
 };
 
@@ -55,7 +61,7 @@ function apt(...args) {
 
 /**
  * Makes sure of what the purposes need.
- * @param {('build' | 'kernel')[]} purposes
+ * @param {('build' | 'kernel' | 'stores')[]} purposes
  * @returns {boolean} whether everything is there now; if not, one line on stderr has named what is missing and how to get it
  */
 export function ensureSystemPackages(purposes) {
@@ -82,7 +88,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const named = process.argv.slice(2);
   const unknown = named.filter((name) => !Object.hasOwn(needs, name));
   if (unknown.length > 0) {
-    process.stderr.write(`system-packages: unknown purpose ${unknown.join(', ')}; expected build or kernel\n`);
+    process.stderr.write(`system-packages: unknown purpose ${unknown.join(', ')}; expected build, kernel or stores\n`);
     process.exitCode = 2;
   } else if (!ensureSystemPackages(named.length > 0 ? named : Object.keys(needs))) {
     process.exitCode = 1;

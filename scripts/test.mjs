@@ -10,6 +10,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { prepare } from './prepare.mjs';
+import { ensureSystemPackages } from './system-packages.mjs';
 import { report, summarise } from './test-results.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -134,6 +135,8 @@ const obstacle = kernelObstacle();
 const runs = [...(onlyKernel ? [] : ['unit']), ...(onlyUnit ? [] : ['kernel'])];
 const needsKernel = runs.includes('kernel') && obstacle === undefined;
 if (!noBuild && !prepare(root, ['build', ...(needsKernel ? ['kernel'] : [])])) process.exit(1);
+// Tests that miss their server say so themselves, and in CI they fail.
+if (!noBuild) ensureSystemPackages(['stores']);
 
 mkdirSync(results, { recursive: true });
 if (needsKernel) sweepNamespaces();

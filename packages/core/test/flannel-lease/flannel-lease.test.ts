@@ -76,6 +76,16 @@ describe("flannel's lease values", () => {
     expect(parseLeaseValue(text)).toMatchObject({ others: new Map([['hostid', 'a']]) });
   });
 
+  test('several ways to reach a host come after what flannel knows', () => {
+    const endpoint = { id: 'host-gw', backendType: 'host-gw', ipv4: { publicIP: '1.2.3.4' } };
+    const given = attributes({ backendType: 'host-gw', ipv4: { publicIP: '1.2.3.4' }, endpoints: [endpoint] });
+    const text =
+      '{"PublicIP":"1.2.3.4","PublicIPv6":null,"BackendType":"host-gw",' +
+      '"Endpoints":[{"id":"host-gw","backendType":"host-gw","ipv4":{"publicIP":"1.2.3.4"}}]}';
+    expect(formatLeaseValue(given)).toBe(text);
+    expect(parseLeaseValue(text)).toEqual({ attributes: given, others: new Map() });
+  });
+
   test('members in any case, absent ones unset', () => {
     expect(parseLeaseValue('{"PUBLICIP":"1.2.3.4","backendtype":"vxlan"}')).toMatchObject({
       attributes: { backendType: 'vxlan', ipv4: { publicIP: '1.2.3.4' } },

@@ -1,0 +1,228 @@
+import type { ServiceError } from '@grpc/grpc-js';
+import type { Clock, Logger } from '@overlay/core';
+import { abortError, errorCode, errorText, OverlayError, throwIfAborted } from '@overlay/core';
+import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse, WatchCreateRequest } from '../rpc/messages.js';
+import type { Grant, Method } from '../rpc/methods.js';
+import { LEASE_GRANT, LEASE_KEEP_ALIVE, LEASE_REVOKE, RANGE, TXN, WATCH } from '../rpc/methods.js';
+import { Connection } from './connection.js';
+import type { Endpoint } from './endpoint.js';
+import { isConnectionTrouble, isTokenRefused, storeError } from './failure.js';
+import type { TlsFiles } from './tls-files.js';
+import { readTlsFiles, sameTlsContents } from './tls-files.js';
+import type { User } from './token.js';
+import { TokenKeeper } from './token.js';
+import type { WatchHandlers } from './watch-stream.js';
+import { WatchStream } from './watch-stream.js';
+
+export interface EtcdClientOptions {
+  readonly endpoints: readonly Endpoint[];
+  readonly tls: TlsFiles;
+  readonly user?: User;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Milliseconds until a question without an answer counts as lost. */
+  readonly timeoutMs: number;
+  /** Milliseconds between two looks at the certificate files. */
+  readonly certificateMs: number;
+}
+
+/** What is to be said when something fails, and what ends it. */
+interface Attempt {
+  readonly what: string;
+  readonly signal: AbortSignal;
+}
+
+/** A list of many thousands of leases may take this many times as long as a small question. */
+const LIST_FACTOR = 3;
+
+/**
+ * A client of etcd's v3 API, as much of it as leases need. It holds one connection, to one member; when that fails it
+ * goes on to the next one with the certificates and the password as they are then. It repeats nothing by itself but a
+ * question whose token was refused: whoever asks knows best what to do meanwhile.
+ */
+export class EtcdClient {
+  readonly #options: EtcdClientOptions;
+  readonly #token: TokenKeeper;
+  #at: number;
+  #connection: Promise<Connection> | undefined;
+  #current: Connection | undefined;
+  #cancelLook: (() => void) | undefined;
+  readonly #closing = new AbortController();
+
+  constructor(options: EtcdClientOptions) {
+    this.#options = options;
+    this.#token = new TokenKeeper(options.user);
+    // Hosts of one cluster spread over its members.
+    this.#at = Math.floor(Math.random() * options.endpoints.length);
+  }
+
+  /** All endpoints, for messages. */
+  get name(): string {
+    return this.#options.endpoints.map(({ text }) => text).join(', ');
+  }
+
+  range(request: RangeRequest, attempt: Attempt): Promise<RangeResponse> {
+    return this.#call(
+      RANGE,
+      request,
+      attempt,
+      this.#options.timeoutMs * (request.rangeEnd === undefined ? 1 : LIST_FACTOR),
+    );
+  }
+
+  /** Does the operations if all comparisons hold. After an error it may have been done all the same. */
+  txn(request: TxnRequest, attempt: Attempt): Promise<TxnResponse> {
+    return this.#call(TXN, request, attempt, this.#options.timeoutMs * LIST_FACTOR);
+  }
+
+  grant(ttl: number, attempt: Attempt): Promise<Grant> {
+    return this.#call(LEASE_GRANT, { ttl }, attempt);
+  }
+
+  /** The lease's whole time to live, which begins anew, in seconds; 0 when there is no such lease. */
+  async keepAlive(id: bigint, attempt: Attempt): Promise<number> {
+    const { ttl } = await this.#attempt(attempt, this.#options.timeoutMs, (connection, options) =>
+      connection.first(LEASE_KEEP_ALIVE, { id }, options),
+    );
+    return Math.max(ttl, 0);
+  }
+
+  revoke(id: bigint, attempt: Attempt): Promise<void> {
+    return this.#call(LEASE_REVOKE, { id }, attempt);
+  }
+
+  /**
+   * Opens a watch. A member that has lost its leader ends it, so it never stands still for that reason.
+   *
+   * @throws OverlayError; what ends the watch later is told to the handlers
+   */
+  watch(request: WatchCreateRequest, handlers: WatchHandlers, attempt: Attempt): Promise<WatchStream> {
+    return this.#attempt(attempt, this.#options.timeoutMs, async (connection, { metadata }) => {
+      metadata.set('hasleader', 'true');
+      return new WatchStream(connection.stream(WATCH, metadata), request, {
+        response: (response) => handlers.response(response),
+        ended: (error) => {
+          if (isTokenRefused(error)) this.#token.refused();
+          else if (isConnectionTrouble(error)) this.#leave(connection);
+          handlers.ended(storeError(attempt.what, connection.endpoint.text, error));
+        },
+      });
+    });
+  }
+
+  /** Gives up the member in use: it does not do what it should. */
+  leave(): void {
+    if (this.#current !== undefined) this.#leave(this.#current);
+  }
+
+  /** Asks for a new token next time: etcd may refuse a watch for an old one without saying so. */
+  renewToken(): void {
+    this.#token.refused();
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#cancelLook?.();
+    this.#current?.close();
+  }
+
+  #call<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    attempt: Attempt,
+    timeoutMs = this.#options.timeoutMs,
+  ): Promise<Response> {
+    return this.#attempt(attempt, timeoutMs, (connection, options) => connection.unary(method, request, options));
+  }
+
+  async #attempt<T>(
+    { what, signal }: Attempt,
+    timeoutMs: number,
+    run: (connection: Connection, options: Parameters<Connection['unary']>[2]) => Promise<T>,
+  ): Promise<T> {
+    for (let round = 1; ; round++) {
+      throwIfAborted(what, signal);
+      const connection = await this.#connected(what);
+      throwIfAborted(what, signal);
+      try {
+        // Others may wait for the same token: it is not this caller's to stop.
+        const asking = { timeoutMs: this.#options.timeoutMs, signal: this.#closing.signal };
+        const headers = await this.#token.headers(connection, asking);
+        return await run(connection, { metadata: connection.metadata(headers), timeoutMs, signal });
+      } catch (thrown) {
+        if (signal.aborted) throw abortError(what, signal);
+        if (errorCode(thrown)?.startsWith('OVERLAY_') === true) throw thrown;
+        const error = asServiceError(thrown);
+        if (isTokenRefused(error)) {
+          this.#token.refused();
+          if (round === 1 && this.#options.user !== undefined) continue;
+        } else if (isConnectionTrouble(error)) {
+          this.#leave(connection);
+        }
+        throw storeError(what, connection.endpoint.text, error);
+      }
+    }
+  }
+
+  async #connected(what: string): Promise<Connection> {
+    if (this.#closing.signal.aborted) throw new OverlayError('OVERLAY_CLOSED', `${what}: the subnet manager is closed`);
+    const connecting = (this.#connection ??= this.#connect());
+    try {
+      return await connecting;
+    } catch (error) {
+      if (this.#connection === connecting) this.#connection = undefined;
+      throw error;
+    }
+  }
+
+  async #connect(): Promise<Connection> {
+    const { endpoints, tls } = this.#options;
+    const endpoint = endpoints[this.#at % endpoints.length];
+    const connection = await Connection.open(endpoint, await readTlsFiles(endpoint.secure ? tls : {}));
+    if (this.#closing.signal.aborted) connection.close();
+    else this.#scheduleLook(connection);
+    return (this.#current = connection);
+  }
+
+  /** Goes on to the next member; whatever else runs over this connection ends, too. */
+  #leave(connection: Connection): void {
+    connection.close();
+    if (this.#current !== connection) return;
+    this.#current = undefined;
+    this.#connection = undefined;
+    this.#at++;
+    this.#cancelLook?.();
+  }
+
+  /** Looks now and then whether certificates were replaced, and then begins a new connection with them. */
+  #scheduleLook(connection: Connection): void {
+    const { tls, clock, certificateMs, logger } = this.#options;
+    const nothing = tls.ca === undefined && tls.cert === undefined;
+    if (nothing || !connection.endpoint.secure) return;
+    this.#cancelLook = clock.after(certificateMs, () => {
+      readTlsFiles(tls).then(
+        (contents) => {
+          if (this.#current !== connection || this.#closing.signal.aborted) return;
+          if (sameTlsContents(contents, connection.tls)) return this.#scheduleLook(connection);
+          logger.info('the certificate files for etcd have changed: connecting anew');
+          this.#at--; // The member is a good one.
+          this.#leave(connection);
+        },
+        (error: unknown) => {
+          if (this.#current !== connection || this.#closing.signal.aborted) return;
+          logger.debug(errorText(error));
+          this.#scheduleLook(connection);
+        },
+      );
+    });
+  }
+}
+
+function asServiceError(error: unknown): ServiceError {
+  if (typeof error === 'object' && error !== null && 'details' in error && 'code' in error)
+    return error as ServiceError;
+  return Object.assign(new Error(errorText(error), { cause: error }), {
+    code: 13,
+    details: errorText(error),
+  }) as ServiceError;
+}

@@ -1,0 +1,62 @@
+import type { Lease, LeaseEvent } from '@overlay/core';
+import { FAMILIES } from '@overlay/core';
+import { addressText, subnetsOverlap, subnetsText } from '../store/lease-record.js';
+
+/** Keeps account of other hosts' leases that contradict one's own, at a cost that follows the change. */
+export class Rivals {
+  readonly #problems = new Map<string, string>();
+  #own: Lease | undefined;
+
+  /** True when the own lease has changed in what matters here: all others are to be looked at again. */
+  setOwn(lease: Lease): boolean {
+    const before = this.#own;
+    this.#own = lease;
+    return (
+      before === undefined || before.key !== lease.key || FAMILIES.some((family) => differs(before, lease, family))
+    );
+  }
+
+  take(event: LeaseEvent): void {
+    if (event.type === 'snapshot') {
+      this.#problems.clear();
+      for (const lease of event.leases) this.#judge(lease);
+      return;
+    }
+    for (const change of event.changes) {
+      if (change.type === 'delete') this.#problems.delete(change.key);
+      else this.#judge(change.lease);
+    }
+  }
+
+  /** What is wrong, one line each. */
+  problems(): Iterable<string> {
+    return this.#problems.values();
+  }
+
+  #judge(other: Lease): void {
+    const own = this.#own;
+    const problem = own === undefined || other.key === own.key ? undefined : contradiction(own, other);
+    if (problem === undefined) this.#problems.delete(other.key);
+    else this.#problems.set(other.key, problem);
+  }
+}
+
+function contradiction(own: Lease, other: Lease): string | undefined {
+  const who = `${other.key} (${addressText(other)})`;
+  // The same subnets: that is one lease, and whose it is shows elsewhere.
+  if (FAMILIES.every((family) => own.subnets[family] === other.subnets[family])) return undefined;
+  if (subnetsOverlap(own.subnets, other.subnets)) {
+    return `${who} holds ${subnetsText(other.subnets)}, which overlaps our ${subnetsText(own.subnets)}; remove the lease of one of the two`;
+  }
+  for (const family of FAMILIES) {
+    const publicIP = own.attributes[family]?.publicIP;
+    if (publicIP !== undefined && publicIP === other.attributes[family]?.publicIP) {
+      return `${who} publishes our address ${publicIP} for ${subnetsText(other.subnets)}; give each host a public IP of its own`;
+    }
+  }
+  return undefined;
+}
+
+function differs(a: Lease, b: Lease, family: 'ipv4' | 'ipv6'): boolean {
+  return a.subnets[family] !== b.subnets[family] || a.attributes[family]?.publicIP !== b.attributes[family]?.publicIP;
+}

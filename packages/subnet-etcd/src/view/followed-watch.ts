@@ -1,0 +1,129 @@
+import type { Clock } from '@overlay/core';
+import { abortError, OverlayError } from '@overlay/core';
+import type { EtcdClient } from '../client/etcd-client.js';
+import { refusal } from '../client/failure.js';
+import type { WatchStream } from '../client/watch-stream.js';
+import type { WatchCreateRequest, WatchResponse } from '../rpc/messages.js';
+
+/** Why a watch is over and cannot be resumed where it was, or that somebody wanted its end. */
+export type Ending =
+  | 'asked for'
+  | 'closed'
+  | 'its history has been compacted away'
+  | 'its revision went backwards, as after restoring a backup'
+  | 'it is another cluster than before';
+
+export interface FollowedWatchOptions {
+  readonly client: EtcdClient;
+  readonly clock: Clock;
+  readonly request: WatchCreateRequest;
+  /** The cluster that the revision belongs to. */
+  readonly clusterId: bigint;
+  readonly confirmMs: number;
+  readonly timeoutMs: number;
+  readonly what: string;
+  readonly signal: AbortSignal;
+  /** It has just been heard. */
+  alive(): void;
+  /** Keys have changed. */
+  changed(response: WatchResponse): void;
+}
+
+/** One watch from its beginning to its end, and the doubt whether it is still alive. */
+export class FollowedWatch {
+  readonly #options: FollowedWatchOptions;
+  #stream: WatchStream | undefined;
+  #settle: { resolve(ending: Ending): void; reject(error: unknown): void } | undefined;
+  #ending: Ending | undefined;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(options: FollowedWatchOptions) {
+    this.#options = options;
+  }
+
+  /** @throws OverlayError when it ended and can be resumed */
+  async run(): Promise<Ending> {
+    const { client, request, what, signal } = this.#options;
+    const over = new Promise<Ending>((resolve, reject) => (this.#settle = { resolve, reject }));
+    over.catch(() => undefined);
+    try {
+      const handlers = {
+        response: (response: WatchResponse) => this.#heard(response),
+        ended: (error: Error) => this.#settle?.reject(error),
+      };
+      this.#listen();
+      this.#stream = await client.watch(request, handlers, { what, signal });
+      if (this.#ending !== undefined) return this.#ending;
+      return await over;
+    } finally {
+      this.#cancelTimer?.();
+      this.#stream?.cancel();
+    }
+  }
+
+  stop(ending: Ending): void {
+    this.#ending ??= ending;
+    this.#settle?.resolve(ending);
+  }
+
+  #heard(response: WatchResponse): void {
+    const { clusterId, request, what } = this.#options;
+    const { header, created, canceled, compactRevision, cancelReason, events } = response;
+    if (canceled) {
+      if (compactRevision > 0) return this.stop('its history has been compacted away');
+      this.#refused(cancelReason, what);
+      return;
+    }
+    if (header.clusterId !== clusterId && clusterId !== 0n) return this.stop('it is another cluster than before');
+    this.#options.alive();
+    this.#ask();
+    if (created && header.revision < request.startRevision - 1) void this.#lookBack();
+    if (events.length > 0) this.#options.changed(response);
+  }
+
+  #refused(reason: string, what: string): void {
+    const { client } = this.#options;
+    // etcd gives the same reason for a token that has expired.
+    client.renewToken();
+    const start = `${what}: etcd at ${client.name}`;
+    const text = /permission denied/i.test(reason)
+      ? refusal(start)
+      : `${start} ended it: ${reason || 'it gives no reason'}`;
+    this.#settle?.reject(new OverlayError('OVERLAY_STORE_REFUSED', text));
+  }
+
+  /** The member knows less than we do. It lags behind, or the store went back: the leader knows. */
+  async #lookBack(): Promise<void> {
+    const { client, request, what, signal } = this.#options;
+    try {
+      const { header } = await client.range({ key: request.key }, { what, signal });
+      if (header.revision < request.startRevision - 1) {
+        this.stop('its revision went backwards, as after restoring a backup');
+      }
+    } catch (error) {
+      this.#settle?.reject(error);
+    }
+  }
+
+  /** Waits for the next sign of life, then asks for one. */
+  #ask(): void {
+    const { clock, confirmMs } = this.#options;
+    this.#cancelTimer?.();
+    this.#cancelTimer = clock.after(confirmMs, () => {
+      this.#listen();
+      this.#stream?.requestProgress();
+    });
+  }
+
+  /** Gives it up when nothing is heard. */
+  #listen(): void {
+    const { clock, timeoutMs, client, what, signal } = this.#options;
+    this.#cancelTimer?.();
+    this.#cancelTimer = clock.after(timeoutMs, () => {
+      if (signal.aborted) return this.#settle?.reject(abortError(what, signal));
+      client.leave();
+      const text = `${what}: etcd at ${client.name} says nothing any more`;
+      this.#settle?.reject(new OverlayError('OVERLAY_STORE_UNAVAILABLE', text));
+    });
+  }
+}

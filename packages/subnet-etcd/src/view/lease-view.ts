@@ -1,0 +1,189 @@
+import type { Clock, LeaseEvent, Logger } from '@overlay/core';
+import { errorCode, errorText } from '@overlay/core';
+import { BehaviorSubject, Subject } from 'rxjs';
+import type { EtcdClient } from '../client/etcd-client.js';
+import type { WatchResponse } from '../rpc/messages.js';
+import { LeaseBook } from '../store/lease-book.js';
+import type { StoreKeys } from '../store/store-keys.js';
+import { Backoff, wait } from '../wait.js';
+import type { Ending } from './followed-watch.js';
+import { FollowedWatch } from './followed-watch.js';
+import { JunkLog } from './junk-log.js';
+
+export interface LeaseViewOptions {
+  readonly client: EtcdClient;
+  readonly keys: StoreKeys;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly confirmMs: number;
+  readonly timeoutMs: number;
+}
+
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 5_000;
+
+/**
+ * Before everything is listed again, hosts wait by chance up to so long for each lease, and in all at most: after a
+ * compaction that many of them noticed, etcd would have to tell each of them everything at the same moment.
+ */
+const SPREAD_MS_A_LEASE = 3;
+const LONGEST_SPREAD_MS = 30_000;
+
+/**
+ * What is in etcd, kept up by a watch: one list, then every change from the next revision on. A watch that ends is
+ * resumed where it was; where that is impossible (compacted away, a store restored from a backup) everything is listed
+ * again. No trouble ends it; it is logged once and tried again.
+ */
+export class LeaseView {
+  readonly book: LeaseBook;
+  /** What peers have to learn. Completed by {@link close}. */
+  readonly events = new Subject<LeaseEvent>();
+  /** After everything that etcd told, also what peers need not know. */
+  readonly touched = new Subject<void>();
+  /** Why etcd cannot be asked at present. */
+  readonly trouble = new BehaviorSubject<string | undefined>(undefined);
+
+  readonly #options: LeaseViewOptions;
+  readonly #closing = new AbortController();
+  readonly #backoff = new Backoff(FIRST_RETRY_MS, LONGEST_RETRY_MS);
+  #running: Promise<void> | undefined;
+  #watch: FollowedWatch | undefined;
+  /** Everything up to this revision is in the book. Undefined: nothing is, or it cannot be trusted. */
+  #revision: number | undefined;
+  #clusterId: bigint | undefined;
+  #listed = false;
+  #wantsList = false;
+  #confirmedAt: number | undefined;
+  #failures = 0;
+  #troubleKind: string | undefined;
+
+  constructor(options: LeaseViewOptions) {
+    this.#options = options;
+    this.book = new LeaseBook(options.keys, new JunkLog(options.logger));
+  }
+
+  /** Whether everything was listed at least once. */
+  get ready(): boolean {
+    return this.#listed;
+  }
+
+  get confirmedAt(): number | undefined {
+    return this.#confirmedAt;
+  }
+
+  start(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#running ??= this.#run();
+  }
+
+  snapshot(): LeaseEvent {
+    return { type: 'snapshot', leases: this.book.told() };
+  }
+
+  /** Has everything listed again. */
+  resync(): void {
+    this.#wantsList = true;
+    this.start();
+    this.#watch?.stop('asked for');
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#watch?.stop('closed');
+    await this.#running;
+    this.events.complete();
+    this.touched.complete();
+    this.trouble.complete();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      try {
+        if (this.#revision === undefined || this.#wantsList) await this.#list(signal);
+        const ending = await this.#follow(signal);
+        if (ending !== 'asked for' && ending !== 'closed') await this.#forget(ending, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        // A member that restarts, or a new certificate, is worth no line: the next one answers at once.
+        if (++this.#failures > 1) this.#setTrouble(errorText(error), errorCode(error));
+        await wait(this.#options.clock, this.#backoff.next(), 'following etcd', signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { client, keys, clock } = this.#options;
+    this.#wantsList = false;
+    let done = false;
+    try {
+      const { header, kvs } = await client.range(keys.all, { what: `listing ${keys.root}`, signal });
+      this.book.replace(kvs);
+      this.#revision = header.revision;
+      this.#clusterId = header.clusterId;
+      this.#confirmedAt = clock.now();
+      done = true;
+    } finally {
+      this.#wantsList ||= !done;
+    }
+    this.#setTrouble(undefined);
+    this.book.takeChanges();
+    this.#listed = true;
+    this.events.next(this.snapshot());
+    this.touched.next();
+  }
+
+  /** Follows the changes until the watch cannot be resumed. @throws OverlayError when it can, after a while */
+  async #follow(signal: AbortSignal): Promise<Ending> {
+    const { client, keys, clock, confirmMs, timeoutMs } = this.#options;
+    const watch = new FollowedWatch({
+      ...{ client, clock, confirmMs, timeoutMs, signal },
+      request: { ...keys.all, startRevision: (this.#revision ?? 0) + 1 },
+      clusterId: this.#clusterId ?? 0n,
+      what: `watching ${keys.root}`,
+      alive: () => {
+        this.#confirmedAt = clock.now();
+        this.#backoff.reset();
+        this.#failures = 0;
+        this.#setTrouble(undefined);
+      },
+      changed: (response) => this.#take(response),
+    });
+    this.#watch = watch;
+    try {
+      return await watch.run();
+    } finally {
+      this.#watch = undefined;
+    }
+  }
+
+  #take({ events }: WatchResponse): void {
+    for (const { type, kv } of events) {
+      if (type === 'put') this.book.put(kv);
+      else this.book.delete(kv.key);
+      // Not the header's revision: an answer that is late is made with a later one.
+      this.#revision = Math.max(this.#revision ?? 0, kv.modRevision);
+    }
+    const changes = this.book.takeChanges();
+    if (changes.length > 0) this.events.next({ type: 'changes', changes });
+    this.touched.next();
+  }
+
+  async #forget(why: Exclude<Ending, 'asked for' | 'closed'>, signal: AbortSignal): Promise<void> {
+    const { logger, clock, keys } = this.#options;
+    this.#revision = undefined;
+    logger.info(`etcd: listing ${keys.root} again: ${why}`);
+    const spreadMs = Math.min(this.book.size * SPREAD_MS_A_LEASE, LONGEST_SPREAD_MS);
+    await wait(clock, Math.random() * spreadMs, 'listing again', signal);
+  }
+
+  /** Members fail in turn, each with words of its own: as long as the kind of trouble is the same, nothing is news. */
+  #setTrouble(trouble: string | undefined, kind?: string): void {
+    if (trouble === undefined ? this.trouble.value === undefined : kind === this.#troubleKind) return;
+    this.#troubleKind = kind;
+    const { logger } = this.#options;
+    if (trouble !== undefined) logger.warn(`${trouble}; what is known stays, trying again`);
+    else logger.info('etcd: it answers again');
+    this.trouble.next(trouble);
+  }
+}

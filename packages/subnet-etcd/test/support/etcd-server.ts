@@ -1,0 +1,144 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import type { Certificates } from './certificates.js';
+import { EtcdProcess, freePorts } from './etcd-process.js';
+import { until } from './until.js';
+
+const run = promisify(execFile);
+
+export interface EtcdServerOptions {
+  /** Members of the cluster; 1 unless told. */
+  readonly members?: number;
+  /** Serve TLS with these, and demand certificates of clients when told. */
+  readonly tls?: { readonly certificates: Certificates; readonly clientAuth?: boolean };
+  readonly args?: readonly string[];
+}
+
+/** A key as `etcdctl` prints it. */
+export interface StoredKey {
+  readonly key: string;
+  readonly value: string;
+  /** The etcd lease, 0 for none, in hexadecimal digits as etcdctl takes them. */
+  readonly lease: string;
+  readonly modRevision: number;
+}
+
+/** A real etcd on loopback, with its data in a directory of its own. */
+export class EtcdServer {
+  readonly urls: readonly string[];
+  readonly members: readonly EtcdProcess[];
+  readonly directory: string;
+  /** Put before the arguments of every etcdctl: a user and a password. */
+  ctlArgs: string[] = [];
+  readonly #options: EtcdServerOptions;
+
+  static async start(options: EtcdServerOptions = {}): Promise<EtcdServer> {
+    const server = new EtcdServer(options, await freePorts(2 * (options.members ?? 1)));
+    try {
+      for (const member of server.members) member.start();
+      await server.ready();
+    } catch (error) {
+      await server.dispose();
+      throw error;
+    }
+    return server;
+  }
+
+  private constructor(options: EtcdServerOptions, ports: readonly number[]) {
+    this.#options = options;
+    this.directory = mkdtempSync(join(tmpdir(), 'overlay-etcd-'));
+    const { members = 1, tls, args = [] } = options;
+    const scheme = tls === undefined ? 'http' : 'https';
+    const client = (at: number): string => `${scheme}://127.0.0.1:${ports[2 * at]}`;
+    const peer = (at: number): string => `http://127.0.0.1:${ports[2 * at + 1]}`;
+    const indexes = Array.from({ length: members }, (_, at) => at);
+    this.urls = indexes.map(client);
+    const cluster = indexes.map((at) => `m${at}=${peer(at)}`).join(',');
+    const tlsArgs = tls === undefined ? [] : tls.certificates.serverArgs(tls.clientAuth ?? false);
+    this.members = indexes.map(
+      (at) =>
+        new EtcdProcess([
+          ...['--name', `m${at}`, '--data-dir', join(this.directory, `m${at}`)],
+          ...['--listen-client-urls', client(at), '--advertise-client-urls', client(at)],
+          ...['--listen-peer-urls', peer(at), '--initial-advertise-peer-urls', peer(at)],
+          ...['--initial-cluster', cluster, '--initial-cluster-token', this.directory],
+          ...tlsArgs,
+          ...args,
+        ]),
+    );
+  }
+
+  /** Waits until it takes questions. */
+  async ready(): Promise<void> {
+    await until(
+      'etcd answers',
+      () =>
+        this.ctl('get', '--keys-only', 'x').then(
+          () => true,
+          () => false,
+        ),
+      20_000,
+    );
+  }
+
+  async ctl(...args: readonly string[]): Promise<string> {
+    const { stdout } = await run('etcdctl', [...this.#commonArgs(), ...args], this.#execOptions());
+    return stdout;
+  }
+
+  /** The same for where nothing can be waited for. */
+  ctlSync(...args: readonly string[]): void {
+    execFileSync('etcdctl', [...this.#commonArgs(), ...args], { ...this.#execOptions(), stdio: 'ignore' });
+  }
+
+  /** All keys that begin with a text. */
+  async keys(start = '/'): Promise<StoredKey[]> {
+    // The identities of etcd leases are larger than the numbers of JSON here: their digits are taken as they are.
+    const json = (await this.ctl('get', '--prefix', start, '-w', 'json')).replaceAll(/"lease":(\d+)/g, '"lease":"$1"');
+    const { kvs = [] } = JSON.parse(json) as {
+      kvs?: { key: string; value?: string; lease?: string; mod_revision: number }[];
+    };
+    const text = (base64 = ''): string => Buffer.from(base64, 'base64').toString('utf8');
+    return kvs.map(({ key, value, lease = '0', mod_revision }) => ({
+      key: text(key),
+      value: text(value),
+      lease: BigInt(lease).toString(16),
+      modRevision: mod_revision,
+    }));
+  }
+
+  async put(key: string, value: string, ...args: readonly string[]): Promise<void> {
+    await this.ctl('put', ...args, '--', key, value);
+  }
+
+  async revision(): Promise<number> {
+    const { header } = JSON.parse(await this.ctl('get', 'x', '-w', 'json')) as { header: { revision: number } };
+    return header.revision;
+  }
+
+  #commonArgs(): string[] {
+    const { tls } = this.#options;
+    const tlsArgs = tls === undefined ? [] : tls.certificates.clientArgs();
+    return [
+      '--command-timeout=4s',
+      '--dial-timeout=2s',
+      `--endpoints=${this.urls.join(',')}`,
+      ...tlsArgs,
+      ...this.ctlArgs,
+    ];
+  }
+
+  #execOptions(): { env: NodeJS.ProcessEnv; timeout: number; maxBuffer: number } {
+    return { env: { ...process.env, ETCDCTL_API: '3' }, timeout: 20_000, maxBuffer: 64 * 1024 * 1024 };
+  }
+
+  async dispose(): Promise<void> {
+    for (const member of this.members) member.freeze(false);
+    await Promise.all(this.members.map((member) => member.stop()));
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
