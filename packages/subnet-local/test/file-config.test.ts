@@ -57,6 +57,19 @@ describe('the configuration in a file', () => {
     expect(events.filter((event) => event.type === 'config')).toHaveLength(4);
   });
 
+  test('is seen also while another file beside it is written all the time', async () => {
+    writeFileSync(path, conf('10.5.0.0/16'));
+    follow({ pollMs: 60_000 });
+    await until('the first', () => last() === '10.5.0.0/16');
+    const noise = setInterval(() => writeFileSync(join(directory.path, 'log'), 'line\n', { flag: 'a' }), 5);
+    try {
+      replace(conf('10.6.0.0/16'));
+      await until('the second', () => last() === '10.6.0.0/16');
+    } finally {
+      clearInterval(noise);
+    }
+  });
+
   test('that is wrong at first ends with one line that names the file and the key', async () => {
     writeFileSync(path, '{"Network":"10.5.0.0/16","SubnetLen":"24"}');
     follow();

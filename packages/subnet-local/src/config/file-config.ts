@@ -43,6 +43,8 @@ class FileFollower {
   readonly #waitForFile: boolean;
   #watcher: FSWatcher | undefined;
   #cancel: (() => void) | undefined;
+  /** When it is looked at the next time, unless it is being read. */
+  #dueAt = Infinity;
   #reading = false;
   #touched = false;
   #stopped = false;
@@ -67,11 +69,16 @@ class FileFollower {
       this.#touched = true;
       return;
     }
+    const dueAt = this.#clock.now() + afterMs;
+    // Notifications about another file of the directory, which may never end, must not put it off for ever.
+    if (afterMs > 0 && this.#dueAt <= dueAt) return;
     this.#cancel?.();
     if (afterMs > 0) {
+      this.#dueAt = dueAt;
       this.#cancel = this.#clock.after(afterMs, () => this.look(0));
       return;
     }
+    this.#dueAt = Infinity;
     this.#reading = true;
     void this.#read().finally(() => {
       this.#reading = false;
