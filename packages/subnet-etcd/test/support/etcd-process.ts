@@ -28,6 +28,11 @@ export class EtcdProcess {
     return this.#log;
   }
 
+  /** What follows a flag. */
+  argument(flag: string): string {
+    return this.args[this.args.indexOf(flag) + 1] ?? '';
+  }
+
   start(extra: readonly string[] = []): void {
     const args = [
       ...this.args,

@@ -115,9 +115,37 @@ export class EtcdServer {
     await this.ctl('put', ...args, '--', key, value);
   }
 
+  /** A new etcd lease for so many seconds. */
+  async grant(ttl: number): Promise<string> {
+    const id = /^lease ([0-9a-f]+) granted/.exec(await this.ctl('lease', 'grant', String(ttl)))?.[1];
+    if (id === undefined) throw new Error('etcdctl grants no lease');
+    return id;
+  }
+
   async revision(): Promise<number> {
     const { header } = JSON.parse(await this.ctl('get', 'x', '-w', 'json')) as { header: { revision: number } };
     return header.revision;
+  }
+
+  /** Writes a backup of the only member. */
+  async backup(): Promise<void> {
+    await this.ctl('snapshot', 'save', join(this.directory, 'backup.db'));
+  }
+
+  /** Ends the only member and starts it with what was backed up, as a person does after a disaster. */
+  async restore(): Promise<void> {
+    const [member] = this.members;
+    await member.stop();
+    rmSync(join(this.directory, 'm0'), { recursive: true, force: true });
+    const cluster = member.argument('--initial-cluster');
+    const peer = member.argument('--initial-advertise-peer-urls');
+    await this.ctl(
+      ...['snapshot', 'restore', join(this.directory, 'backup.db'), '--name', 'm0'],
+      ...['--data-dir', join(this.directory, 'm0'), '--initial-cluster', cluster],
+      ...['--initial-advertise-peer-urls', peer, '--initial-cluster-token', `${this.directory}-restored`],
+    );
+    member.start();
+    await this.ready();
   }
 
   #commonArgs(): string[] {
