@@ -6,9 +6,10 @@ import type { KernelSession } from '../kernel/session.js';
 import { MessageType } from '../netlink/protocol.js';
 import type { NetlinkMessage } from '../netlink/message.js';
 import { decodeAddress, dumpAddresses } from '../netlink/rtnetlink/address.js';
-import { decodeNeighbour, getNeighbour, probeNeighbour } from '../netlink/rtnetlink/neighbour.js';
+import { decodeNeighbour, dumpNeighbours, probeNeighbour } from '../netlink/rtnetlink/neighbour.js';
 import { decodeRoute } from '../netlink/rtnetlink/route.js';
 import { lookupRoute } from '../netlink/rtnetlink/route-requests.js';
+import type { NeighbourState } from '../netlink/rtnetlink/neighbour-message.js';
 import type { PeerWatch } from '../network/design.js';
 import { Resolution } from './resolution.js';
 import { DIRECT, judgeRoute } from './verdict.js';
@@ -53,6 +54,8 @@ export class Adjacency implements PeerWatch {
   readonly #resolution = new Resolution();
   readonly #listeners = new Set<(peers?: Iterable<string>) => void>();
   readonly #onLink = new Map<string, Prefix[]>();
+  /** What the kernel knows of all neighbours, by device and address; kept only where it matters. */
+  readonly #states = new Map<string, NeighbourState>();
   readonly #stops: (() => void)[] = [];
   #via: Host['interface'] | undefined;
   #cancelSettle: (() => void) | undefined;
@@ -71,6 +74,7 @@ export class Adjacency implements PeerWatch {
     const adjacency = new Adjacency(context);
     try {
       await adjacency.#readPrefixes();
+      if (context.confirmed) await adjacency.#readNeighbours();
       return adjacency;
     } catch (error) {
       adjacency.close();
@@ -99,7 +103,10 @@ export class Adjacency implements PeerWatch {
     if (!byRoute?.direct || !this.#context.confirmed) return byRoute;
     if (!this.#resolution.follows(address)) {
       this.#resolution.follow(address);
-      void this.#look(address, host.interface.index);
+      // What is known already counts at once: after a restart nothing has to go by the tunnel for a moment.
+      const known = this.#states.get(neighbourName(host.interface.index, address));
+      if (known !== undefined) this.#resolution.heard(address, known);
+      void this.#probe([address]);
       this.#scheduleProbes();
     }
     if (this.#resolution.resolved(address)) return DIRECT;
@@ -198,6 +205,16 @@ export class Adjacency implements PeerWatch {
     for (const [name, prefixes] of found) this.#onLink.set(name, prefixes);
   }
 
+  async #readNeighbours(): Promise<void> {
+    const { session } = this.#context;
+    await session.use((port) =>
+      port.dump(dumpNeighbours(), (message) => {
+        const found = decodeNeighbour(message);
+        if (found) this.#states.set(neighbourName(found.index, found.address), found.state);
+      }),
+    );
+  }
+
   #heard(message: NetlinkMessage): void {
     switch (message.type) {
       case MessageType.newAddress:
@@ -209,14 +226,22 @@ export class Adjacency implements PeerWatch {
         if (decodeRoute(message)?.protocol !== this.#context.routeProtocol) this.#soon();
         break;
       case MessageType.newNeighbour:
-        this.#heardNeighbour(message);
+      case MessageType.deleteNeighbour:
+        if (this.#context.confirmed) this.#heardNeighbour(message);
         break;
     }
   }
 
   #heardNeighbour(message: NetlinkMessage): void {
     const found = decodeNeighbour(message);
-    if (!found || found.index !== this.#via?.index) return;
+    if (!found) return;
+    const name = neighbourName(found.index, found.address);
+    if (message.type === MessageType.deleteNeighbour) {
+      this.#states.delete(name);
+      return;
+    }
+    this.#states.set(name, found.state);
+    if (found.index !== this.#via?.index) return;
     const changed = this.#resolution.heard(found.address, found.state);
     if (found.state === 'failed') this.#scheduleProbes();
     if (changed) this.#tell(this.#usersOf(found.address));
@@ -242,20 +267,6 @@ export class Adjacency implements PeerWatch {
     if (this.#closed) return;
     if (JSON.stringify([...this.#onLink]) !== before) this.#tell();
     await this.#ask([...this.#answers.keys()]);
-  }
-
-  /** Reads what the kernel knows of a neighbour already, of which no notification will tell; then has it asked. */
-  async #look(address: Address, index: number): Promise<void> {
-    const { session } = this.#context;
-    const known = await session
-      .use((port) => port.query(getNeighbour({ index, address })))
-      .then(
-        (message) => decodeNeighbour(message)?.state,
-        () => undefined,
-      );
-    if (this.#closed) return;
-    if (known !== undefined && this.#resolution.heard(address, known)) this.#tell(this.#users.get(address) ?? []);
-    await this.#probe([address]);
   }
 
   #scheduleProbes(): void {
@@ -286,6 +297,10 @@ export class Adjacency implements PeerWatch {
   #tell(peers?: Iterable<string>): void {
     for (const listener of this.#listeners) listener(peers);
   }
+}
+
+function neighbourName(index: number, address: Address): string {
+  return `${index} ${address}`;
 }
 
 function sameAnswer(a: RouteAnswer, b: RouteAnswer): boolean {
