@@ -131,7 +131,7 @@ export type {
   StateFile,
   SubnetFile,
 } from './agent/index.js';
-export { Agent, makePlan } from './agent/index.js';
+export { Agent, makePlan, parseRecord } from './agent/index.js';
 
 // Ports that a program gives
 export type { Clock } from './ports/clock.js';

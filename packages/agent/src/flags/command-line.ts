@@ -15,12 +15,14 @@ export type GivenFlags = ReadonlyMap<string, readonly string[]>;
  * flanneld ends with code 0 on a flag that it does not know, and passes over everything from the first stray word on;
  * both are errors here.
  *
+ * @param program whose flags they are, as it is typed.
  * @throws OverlayError `OVERLAY_USAGE` with one line.
  */
 export function readCommandLine(
   flags: readonly Flag[],
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  program = 'overlayd',
 ): GivenFlags {
   const byName = new Map(flags.map((flag) => [flag.name, flag]));
   const given = new Map<string, string[]>();
@@ -33,7 +35,7 @@ export function readCommandLine(
     const word = argv[at];
     const { name, value } = splitWord(word, argv[at - 1], byName);
     const flag = byName.get(name === 'h' ? 'help' : name);
-    if (flag === undefined) throw unknownFlag(word, name, byName.keys());
+    if (flag === undefined) throw unknownFlag(program, word, name, byName.keys());
     if (value !== undefined) {
       put(flag, checked(flag, value, `--${name}`));
     } else if (flag.kind === 'switch') {
@@ -76,10 +78,10 @@ function splitWord(
   throw usageError(`expected a flag such as --local-store=DIR, got the word ${shown(word)}${hint}; see --help`);
 }
 
-function unknownFlag(word: string, name: string, names: Iterable<string>): Error {
+function unknownFlag(program: string, word: string, name: string, names: Iterable<string>): Error {
   const meant = nearMiss(name, names);
   const hint = meant === undefined ? 'see --help' : `did you mean --${meant}?`;
-  return usageError(`${shown(word.split('=', 1)[0])} is no flag of overlayd; ${hint}`, `--${name}`);
+  return usageError(`${shown(word.split('=', 1)[0])} is no flag of ${program}; ${hint}`, `--${name}`);
 }
 
 /** The value, if it is one of the flag's kind. `key` is how the person knows the flag. */

@@ -27,6 +27,8 @@ export interface Settings {
   readonly routeMetrics: boolean;
   readonly doubtHoldMs: number;
   readonly applyChanges: 'pending' | 'now';
+  /** Milliseconds for which the network of an old configuration stays open when no peer needs it any more. */
+  readonly retireMs: number;
   readonly logLevel: LogLevel;
   /** Absent: as standard error is a terminal or not. */
   readonly logFormat?: LogFormat;
@@ -104,6 +106,7 @@ export function readSettings(argv: readonly string[], env: Readonly<Record<strin
       routeMetrics: text('route-metric') === 'on',
       doubtHoldMs: goDuration(text('doubt-hold')) ?? 0,
       applyChanges: text('apply-changes') === 'now' ? 'now' : 'pending',
+      retireMs: goDuration(text('retire-after')) ?? 0,
       logLevel: level as LogLevel,
       ...(format === 'auto' ? {} : { logFormat: format as LogFormat }),
     },

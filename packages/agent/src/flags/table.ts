@@ -1,5 +1,7 @@
+import { STATE_DIRECTORY } from '../state-directory/state-paths.js';
 import { RUN_DIRECTORY } from '../run-directory/run-paths.js';
 import type { Flag } from './flag.js';
+import { NET_CONF_FILE, SUBNET_FILE } from './flannel-paths.js';
 import { goBoolean } from './go-values.js';
 
 const isTrue = (value: string): boolean => goBoolean(value) === true;
@@ -27,8 +29,8 @@ const LARGEST_INTEGER = 2 ** 31 - 1;
 
 /** Every flag of `overlayd`: flanneld's by their names, then our own. */
 export const FLAGS: readonly Flag[] = [
-  text('net-config-path', '/etc/kube-flannel/net-conf.json', "the network's configuration, in flannel's form"),
-  text('subnet-file', '/run/flannel/subnet.env', "where this host's subnets and MTU are written"),
+  text('net-config-path', NET_CONF_FILE, "the network's configuration, in flannel's form"),
+  text('subnet-file', SUBNET_FILE, "where this host's subnets and MTU are written"),
   { name: 'iface', kind: 'list', fallback: '', help: 'interface or address that carries the overlay; repeatable' },
   {
     name: 'iface-regex',
@@ -68,7 +70,7 @@ export const FLAGS: readonly Flag[] = [
     '',
     'who this host is, on no other host; else NODE_NAME, else one generated and kept below --state-dir',
   ),
-  text('state-dir', '/var/lib/overlay', 'what has to survive a reboot of this host'),
+  text('state-dir', STATE_DIRECTORY, 'what has to survive a reboot of this host'),
   text(
     'run-dir',
     RUN_DIRECTORY,
@@ -94,6 +96,12 @@ export const FLAGS: readonly Flag[] = [
     'restart',
     'when a configuration that moves traffic is taken; `overlay apply` and SIGHUP take it too',
   ),
+  {
+    name: 'retire-after',
+    kind: 'duration',
+    fallback: '10s',
+    help: 'how long an old backend stays open when every peer has the new one',
+  },
   choice('log-level', ['error', 'warn', 'info', 'debug'], 'info', 'the least important lines that are written'),
   choice('log-format', ['auto', 'text', 'json'], 'auto', 'auto: text on a terminal, else JSON'),
   { name: 'version', kind: 'switch', fallback: 'false', help: 'print the version and end' },

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Logger } from '@overlay/core';
 import { errorCode, errorText, OverlayError } from '@overlay/core';
 import { createFile } from '../files/replace-file.js';
+import { statePaths } from '../state-directory/state-paths.js';
 
 const MODE = 0o644;
 
@@ -15,7 +15,7 @@ const MODE = 0o644;
  *   take another subnet each time.
  */
 export function storedHostId(stateDirectory: string, instance: string, logger: Logger): string {
-  const path = join(stateDirectory, instance, 'host-id');
+  const path = statePaths(stateDirectory, instance).hostId;
   try {
     const before = readHostId(path);
     if (before !== undefined) return before;
@@ -35,7 +35,8 @@ export function storedHostId(stateDirectory: string, instance: string, logger: L
   }
 }
 
-function readHostId(path: string): string | undefined {
+/** The identity in a file; undefined when there is no such file. Throws when what is there is none. */
+export function readHostId(path: string): string | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

@@ -32,11 +32,13 @@ test('every default is flanneld’s, or that of a flag of ours', () => {
     renewMarginMs: 3_600_000,
     localStore: '/store',
     stateDirectory: '/var/lib/overlay',
+    runDirectory: '/run/overlay',
     instance: 'default',
     sysctls: 'on',
     routeMetrics: true,
     doubtHoldMs: 60_000,
     applyChanges: 'pending',
+    retireMs: 10_000,
     logLevel: 'info',
   });
 });

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Family } from '@overlay/core';
@@ -124,6 +124,7 @@ export class OverlayLab implements AsyncDisposable {
 
   /** Puts a lease of a host that is not there into the store, or another one in its place. */
   putLease(name: string, lease: object): void {
+    mkdirSync(this.store, { recursive: true });
     writeFileSync(join(this.store, name), JSON.stringify(lease));
   }
 

@@ -1,0 +1,103 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import type { Exit } from '../support/program.js';
+import { run } from '../support/program.js';
+import { TestHost } from '../support/test-host.js';
+import { until } from '../support/until.js';
+
+const VNI_2 = { Network: '10.244.0.0/16', Backend: { Type: 'vxlan', VNI: 2 } };
+
+function overlay(host: TestHost, command: string, ...more: string[]): Promise<Exit> {
+  const args = [command, `--run-dir=${host.folder.at('control')}`, ...more];
+  return run({ name: 'overlay', netns: host.netns, args });
+}
+
+describe('overlay status', () => {
+  test('says how the agent is: absent, waiting, ready, killed, ready again, ended', async () => {
+    await using host = await TestHost.create({ withInterface: false });
+    const absent = await overlay(host, 'status');
+    expect(absent).toMatchObject({ code: 2, stdout: '' });
+    expect(absent.stderr).toBe('overlay status: no agent of instance default runs in this network namespace\n');
+    const json = await overlay(host, 'status', '--json');
+    expect(JSON.parse(json.stdout)).toMatchObject({ phase: 'absent' });
+    expect(json.code).toBe(2);
+
+    const first = host.start('--host-id=h1');
+    await first.says('there is no such interface');
+    const waiting = await overlay(host, 'status');
+    expect(waiting).toMatchObject({ code: 1, stderr: '' });
+    expect(waiting.stdout).toMatch(/^NOT READY +host h1, instance default; overlayd pid \d+/);
+    expect(waiting.stdout).toMatch(/^waiting for interface: --iface eth0: there is no such interface/m);
+
+    await host.addInterface();
+    await until(async () => (await overlay(host, 'status')).code === 0, 'overlay status says ready');
+    const ready = await overlay(host, 'status');
+    expect(ready.stdout).toMatch(/^ready +host h1/);
+    expect(ready.stdout).toMatch(/^backend +vxlan, MTU 1450 for pods$/m);
+    expect(ready.stdout).toMatch(/^lease +10\.244\.\d+\.0\/24; until /m);
+    expect(ready.stdout).toMatch(/^peers +0; 4 objects in the kernel/m);
+    expect(JSON.parse((await overlay(host, 'status', '--json')).stdout)).toMatchObject({
+      phase: 'ready',
+      program: { pid: first.pid, instance: 'default' },
+    });
+
+    first.kill('SIGKILL');
+    await first.exited;
+    expect(readdirSync(host.folder.at('control')).some((name) => name.endsWith('.sock'))).toBe(true);
+    expect((await overlay(host, 'status')).code).toBe(2);
+    const second = host.start('--host-id=h1');
+    await second.says('ready after');
+    expect((await overlay(host, 'status')).code).toBe(0);
+    second.kill('SIGTERM');
+    await second.exited;
+    expect(readdirSync(host.folder.at('control')).some((name) => name.endsWith('.sock'))).toBe(false);
+    expect((await overlay(host, 'status')).code).toBe(2);
+  }, 60_000);
+
+  test('says whose socket is out of sight, and that only root may ask', async () => {
+    await using host = await TestHost.create();
+    const agent = host.start();
+    await agent.says('ready after');
+    const elsewhere = await overlay(host, 'status', '--run-dir=/nowhere');
+    expect(elsewhere.code).toBe(2);
+    expect(elsewhere.stderr).toContain(`the agent of instance default (pid ${agent.pid}) does not listen on /nowhere/`);
+    expect(existsSync('/nowhere')).toBe(false);
+    const [socket] = readdirSync(host.folder.at('control')).filter((name) => name.endsWith('.sock'));
+    expect(socket).toMatch(/^default-\d+\.sock$/);
+  });
+
+  test('tells a wrong command line in one line', async () => {
+    const wrong = await run({ name: 'overlay', args: ['status', '--jsn'] });
+    expect(wrong).toMatchObject({ code: 64, stdout: '' });
+    expect(wrong.stderr).toBe('overlay status: "--jsn" is no flag of overlay status; did you mean --json?\n');
+    const help = await run({ name: 'overlay', args: ['status', '--help'] });
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect(help.stdout).toContain('Exit codes: 0 ready, 1 not ready, 2 no agent');
+    expect((await run({ name: 'overlay', args: ['--help'] })).stdout).toMatch(/status.*\n.*apply.*\n.*cleanup/);
+  });
+});
+
+describe('overlay apply', () => {
+  test('takes what is pending, says what that changed, and has nothing to do after that', async () => {
+    await using host = await TestHost.create();
+    expect((await overlay(host, 'apply')).code).toBe(2);
+    const agent = host.start();
+    await agent.says('ready after');
+    const none = await overlay(host, 'apply');
+    expect(none).toMatchObject({ code: 0, stdout: 'no configuration is pending\n' });
+
+    host.writeNetConf(VNI_2);
+    const status = await until(async () => {
+      const { stdout } = await overlay(host, 'status');
+      return stdout.includes('pending') && stdout;
+    }, 'it is pending');
+    expect(status).toMatch(/^pending +Backend\.VNI \(default\) becomes 2$/m);
+    expect(await host.link('flannel.2')).toBeUndefined();
+    const taken = await overlay(host, 'apply');
+    expect(taken).toMatchObject({ code: 0, stderr: '' });
+    expect(taken.stdout).toBe('taken: Backend.VNI (default) becomes 2\n');
+    await until(() => host.link('flannel.2'), 'the new device is there');
+    expect((await overlay(host, 'status')).stdout).not.toContain('pending ');
+    expect((await overlay(host, 'apply')).stdout).toBe('no configuration is pending\n');
+  });
+});
