@@ -77,9 +77,13 @@ describe.each(['vxlan', 'host-gw'])('an agent of %s that is killed and started a
 
   test('writes nothing to the kernel when nothing has changed', async () => {
     await using overlay = await OverlayLab.create({ hosts: 3, families: BOTH, backend: { Type: type } });
-    await overlay.startAll();
+    for (const each of overlay.lab.hosts) overlay.start(each);
+    await overlay.lab.waitReady();
     const host = overlay.host(0);
     await overlay.settled(host, 2);
+    // The kernel still has to find out that nobody else has the link-local addresses of new devices.
+    const tentative = async (): Promise<number> => (await overlay.objects(host, '-6 addr show tentative')).length;
+    await until(async () => (await tentative()) === 0, 'the addresses of all devices are settled');
     const before = await overlay.everything(host);
     expect((await overlay.status(host))['kernelWrites']).toBeGreaterThan(0);
     await using monitor = await KernelMonitor.start(host, overlay.file(host, 'monitor'));

@@ -47,9 +47,12 @@ export class KernelMonitor implements AsyncDisposable {
   }
 
   #lines(): string[] {
-    return readFileSync(this.#log, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '');
+    return (
+      readFileSync(this.#log, 'utf8')
+        .split('\n')
+        // What ip(8) has to say for itself, as about an interface whose other end is in another namespace, is no change.
+        .filter((line) => line.startsWith('['))
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
