@@ -6,10 +6,11 @@ import { RouteTable } from '../netlink/rtnetlink/route-names.js';
 import { decodeRoute } from '../netlink/rtnetlink/route.js';
 import type { Route } from '../netlink/rtnetlink/route.js';
 import { deleteRoute, dumpRoutes, newRoute } from '../netlink/rtnetlink/route-requests.js';
-import type { Kind, Shadow } from '../reconciler/kind.js';
+import type { Kind, Outcome, Shadow } from '../reconciler/kind.js';
 import type { BatchContext } from './batch.js';
 import { routeObjectKey } from './keys.js';
 import type { RouteObject } from './objects.js';
+import { isOnlinkRefusal, replaceOnlink } from './onlink-replacement.js';
 import { rtnetlinkKind } from './rtnetlink-kind.js';
 
 /** How our routes are told from others. */
@@ -23,7 +24,7 @@ export function routeKind(context: BatchContext, events: KernelEvents, options: 
   const { links } = context;
   const linkName = (index: number | undefined): string =>
     index === undefined ? '' : (links.byIndex(index)?.name ?? '');
-  return rtnetlinkKind<RouteObject>(context, events, {
+  const kind = rtnetlinkKind<RouteObject>(context, events, {
     name: 'route',
     rank: 5,
     key: routeObjectKey,
@@ -63,6 +64,24 @@ export function routeKind(context: BatchContext, events: KernelEvents, options: 
       return index === undefined ? undefined : links.byIndex(index)?.name;
     },
   });
+  return { ...kind, put: (wanted, signal) => putRoutes(kind, context, wanted, signal) };
+}
+
+/** Writes routes; those that the kernel refuses for what is in their place are written in steps. */
+async function putRoutes(
+  kind: Kind<RouteObject>,
+  context: BatchContext,
+  wanted: readonly RouteObject[],
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
+  const outcomes = await kind.put(wanted, signal);
+  const again = wanted.flatMap((route, at) => (isOnlinkRefusal(route, outcomes[at]) ? [{ route, at }] : []));
+  if (again.length === 0) return outcomes;
+  const routes = again.map(({ route }) => route);
+  const answers = await replaceOnlink(context, routes, signal);
+  const final = [...outcomes];
+  again.forEach(({ at }, which) => (final[at] = answers[which]));
+  return final;
 }
 
 function isOurTable(route: Route): boolean {
