@@ -127,6 +127,16 @@ export class EtcdServer {
     return header.revision;
   }
 
+  async changePassword(user: string, password: string): Promise<void> {
+    const child = run(
+      'etcdctl',
+      [...this.#commonArgs(), 'user', 'passwd', user, '--interactive=false'],
+      this.#execOptions(),
+    );
+    child.child.stdin?.end(`${password}\n`);
+    await child;
+  }
+
   /** Writes a backup of the only member. */
   async backup(): Promise<void> {
     await this.ctl('snapshot', 'save', join(this.directory, 'backup.db'));
