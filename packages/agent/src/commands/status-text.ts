@@ -109,9 +109,9 @@ function listed<T>(all: readonly T[], count: number, text: (one: T) => string): 
   return count > some.length ? [...some, ['', `and ${count - some.length} more, see overlay status --json`]] : some;
 }
 
-function whyHeld({ problem, reasons }: HeldLease): string {
+function whyHeld({ problem, reasons, endpoints }: HeldLease): string {
   const each = FAMILIES.flatMap((family) => (reasons[family] === undefined ? [] : [`${family}: ${reasons[family]}`]));
-  return [...(problem === undefined ? [] : [problem]), ...each].join('; ');
+  return [problem, ...each, endpoints].filter((text) => text !== undefined).join('; ');
 }
 
 function whatRemoval({ what }: HeldRemoval): string {

@@ -75,7 +75,7 @@ test('a host that is not well says first that it is not ready and why, then ever
       failed: 1,
       problems: [{ peer: 'h7', message: 'no VtepMAC' }, { message: 'flannel.1: refused' }],
     },
-    heldLeases: [{ key: 'h9', reasons: { ipv4: 'overlaps ours' } }],
+    heldLeases: [{ key: 'h9', reasons: { ipv4: 'overlaps ours' }, endpoints: 'one of its ways is none' }],
     heldLeaseCount: 1,
     heldRemovals: removals.slice(0, 11),
     heldRemovalCount: 12,
@@ -99,7 +99,7 @@ peers       12; 39 objects in the kernel, 2 on their way, 1 failed
 peer        h7: no VtepMAC
 problem     flannel.1: refused
 held        leases that are not believed, or only in part: 1
-            h9: ipv4: overlaps ours
+            h9: ipv4: overlaps ours; one of its ways is none
 removals    12 peers would go at once; they stay until 2026-01-02T03:00:42Z (in 42 s), then the store is asked again
 ${removals
   .slice(0, 10)

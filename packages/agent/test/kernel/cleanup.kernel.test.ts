@@ -149,6 +149,27 @@ test('overlay cleanup of one instance leaves another one as it is', async () => 
   expect(two.exit).toBeUndefined();
 });
 
+test('overlay cleanup by force goes on although the agent runs, which then makes everything again', async () => {
+  await using host = await TestHost.create();
+  const agent = host.start();
+  await agent.says('ready after');
+  const before = await host.link('flannel.1');
+  const args = [
+    'cleanup',
+    '--force',
+    `--run-dir=${host.folder.at('control')}`,
+    `--state-dir=${host.folder.at('none')}`,
+  ];
+  const done = await run({ name: 'overlay', netns: host.netns, args: [...args, `--subnet-file=${host.subnetFile}`] });
+  expect(done.stderr).toContain(`an agent of instance default runs here (pid ${agent.pid})`);
+  expect(done.stdout + done.stderr).toContain('device flannel.1 type vxlan alias overlay:default');
+  const made = await until(async () => {
+    const link = await host.link('flannel.1');
+    return link !== undefined && link['ifindex'] !== before?.['ifindex'] && link['operstate'] !== 'DOWN' && link;
+  }, 'the device is there again');
+  expect(made).toMatchObject({ address: before?.['address'], ifalias: 'overlay:default' });
+});
+
 test('overlay cleanup leaves a subnet.env that somebody else wrote', async () => {
   await using host = await TestHost.create();
   const agent = host.start();

@@ -1,9 +1,18 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { chmodSync, existsSync, readdirSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import type { Exit } from '../support/program.js';
 import { run } from '../support/program.js';
 import { TestHost } from '../support/test-host.js';
 import { until } from '../support/until.js';
+
+/** Connects to the socket that it is given, and says what came of it. */
+const CONNECT = `
+require('node:net').connect({ path: process.argv[1] })
+  .on('connect', () => { console.log('connected'); process.exit(); })
+  .on('error', (error) => console.log(error.code));
+`;
 
 const VNI_2 = { Network: '10.244.0.0/16', Backend: { Type: 'vxlan', VNI: 2 } };
 
@@ -64,6 +73,12 @@ describe('overlay status', () => {
     expect(existsSync('/nowhere')).toBe(false);
     const [socket] = readdirSync(host.folder.at('control')).filter((name) => name.endsWith('.sock'));
     expect(socket).toMatch(/^default-\d+\.sock$/);
+    // Nothing but the socket itself is in the way of somebody else.
+    chmodSync(host.folder.path, 0o755);
+    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', process.execPath];
+    const args = ['netns', 'exec', host.netns, ...nobody, '-e', CONNECT, host.folder.at('control', String(socket))];
+    const { NODE_OPTIONS: _ignored, ...env } = process.env;
+    expect((await promisify(execFile)('ip', args, { env })).stdout).toBe('EACCES\n');
   });
 
   test('tells a wrong command line in one line', async () => {
