@@ -84,6 +84,29 @@ describe('a directory that others disturb', () => {
     expect(deleted.filter((change) => change.type === 'delete')).toEqual([]);
   });
 
+  test('emptied file by file: whoever watches is told of all that went at once', async () => {
+    const watcher = await host(1).acquire();
+    const others = Array.from({ length: 20 }, (_, i) => i + 21);
+    const names = others.map((n) => `10.5.${200 + n}.0-24`);
+    others.forEach((n, i) => {
+      const lease = encodeLease({ attributes: attributesOf(n), hostId: `host-${n}` });
+      writeFileSync(join(directory, names[i]), lease);
+    });
+    await watcher.sees(1, ...others);
+    let removed = 0;
+    // At most one in each turn, so that the kernel tells of each by itself.
+    await until('all are removed', () => {
+      const name = names[removed++];
+      if (name !== undefined) rmSync(join(directory, name));
+      return name === undefined;
+    });
+    await watcher.sees(1);
+    const deletions = watcher.watched.events
+      .map((event) => (event.type === 'changes' ? event.changes.filter(({ type }) => type === 'delete').length : 0))
+      .filter((count) => count > 0);
+    expect(deletions).toEqual([20]);
+  });
+
   test('replaced by another one: what is in that one counts', async () => {
     const all = await three();
     const other = join(parent.path, 'other');

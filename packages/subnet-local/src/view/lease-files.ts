@@ -6,15 +6,21 @@ import type { LeaseBook } from './lease-book.js';
 
 /** A file that vanished is believed to be gone after this time: its host may be writing it again. */
 export const VANISHED_MS = 250;
+/** No file that vanished is believed in for longer than this while further ones vanish. */
+const LONGEST_DOUBT_MS = 1000;
 
 /**
  * Takes files into the book one by one, in favour of peers: what cannot be read leaves what was read before, and what
- * is not there is looked for once more before it is given up.
+ * is not there is looked for once more before it is given up. Files that vanish one after the other are given up
+ * together, so that whoever is told sees how many they are: a directory that is emptied must not look like one host
+ * that left, and then another one.
  */
 export class LeaseFiles {
-  readonly #vanished = new Map<string, () => void>();
+  readonly #vanished = new Set<string>();
+  #firstVanishedAt = 0;
+  #cancelDecision: (() => void) | undefined;
 
-  /** @param onDecided called when a file that had vanished was looked for again and the book knows how it ended */
+  /** @param onDecided called when files that had vanished were looked for again and the book knows how it ended */
   constructor(
     private readonly directory: LeaseDirectory,
     private readonly book: LeaseBook,
@@ -48,23 +54,29 @@ export class LeaseFiles {
   }
 
   close(): void {
-    for (const cancel of this.#vanished.values()) cancel();
     this.#vanished.clear();
+    this.#cancelDecision?.();
   }
 
   #settle(name: string): void {
-    this.#vanished.get(name)?.();
-    this.#vanished.delete(name);
+    if (this.#vanished.delete(name) && this.#vanished.size === 0) this.#cancelDecision?.();
   }
 
   #doubt(name: string): void {
     if (this.#vanished.has(name)) return;
-    const cancel = this.clock.after(VANISHED_MS, () => {
-      this.#vanished.delete(name);
-      // With the whole directory away nothing is known of any file in it; it is looked at when it comes back.
-      if (this.directory.isThere()) this.look(name, true);
-      this.onDecided();
-    });
-    this.#vanished.set(name, cancel);
+    const now = this.clock.now();
+    if (this.#vanished.size === 0) this.#firstVanishedAt = now;
+    this.#vanished.add(name);
+    this.#cancelDecision?.();
+    const wait = Math.min(VANISHED_MS, this.#firstVanishedAt + LONGEST_DOUBT_MS - now);
+    this.#cancelDecision = this.clock.after(Math.max(wait, 0), () => this.#decide());
+  }
+
+  #decide(): void {
+    const names = [...this.#vanished];
+    this.#vanished.clear();
+    // With the whole directory away nothing is known of any file in it; it is looked at when it comes back.
+    if (this.directory.isThere()) for (const name of names) this.look(name, true);
+    this.onDecided();
   }
 }
