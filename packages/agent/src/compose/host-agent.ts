@@ -9,6 +9,7 @@ import { tap } from 'rxjs';
 import type { ApplyOutcome } from '../control/protocol.js';
 import { serveControl } from '../control/server.js';
 import { FileRecord } from '../files/file-record.js';
+import { ConfigurationsFile } from '../files/configurations-file.js';
 import { SubnetEnvFile } from '../files/subnet-env-file.js';
 import type { Settings } from '../flags/settings.js';
 import { listenHealth } from '../health/server.js';
@@ -16,6 +17,7 @@ import { storedHostId } from '../identity/host-id.js';
 import type { RunPaths } from '../run-directory/run-paths.js';
 import { runPaths } from '../run-directory/run-paths.js';
 import type { StartTimes } from '../start-times.js';
+import { statePaths } from '../state-directory/state-paths.js';
 import { hostStream, InterfaceNeed } from './host-stream.js';
 import { VERSION } from '../version.js';
 import { KernelSettings } from './kernel-settings.js';
@@ -97,7 +99,7 @@ interface Parts extends HostAgentContext {
 
 async function start(parts: Parts): Promise<HostAgent> {
   const { settings, logger, times, linux, backends, kernel, hostId, reporter, paths, servers } = parts;
-  const need = new InterfaceNeed(settings.applyChanges);
+  const need = new InterfaceNeed((): boolean => agent.status().network !== undefined);
   const subnetManager = new LocalSubnetManager({
     directory: settings.localStore,
     renewMarginMs: settings.renewMarginMs,
@@ -125,14 +127,15 @@ async function start(parts: Parts): Promise<HostAgent> {
       logger,
       record: new FileRecord(paths.subnetFileRecord),
     }),
+    stateFile: new ConfigurationsFile(statePaths(settings.stateDirectory, settings.instance).configurations),
     holdMs: settings.doubtHoldMs,
+    retireMs: settings.retireMs,
     applyChanges: settings.applyChanges,
     wrongConfig: 'fatal',
     logger,
     metrics: peersGauge(kernel),
   });
   const applyPending = async (): Promise<ApplyOutcome> => {
-    need.takeLatest();
     const changes = agent.status().pending?.changes ?? [];
     try {
       if (await agent.applyPending()) return { outcome: 'taken', changes };

@@ -1,4 +1,4 @@
-import type { ConfigEvent, Family, Host, HostState, Logger, NetConf, Prefix } from '@overlay/core';
+import type { ConfigEvent, Family, Host, HostState, Logger, Prefix } from '@overlay/core';
 import { FAMILIES } from '@overlay/core';
 import type { InterfaceOptions } from '@overlay/linux';
 import type { Observable } from 'rxjs';
@@ -11,17 +11,17 @@ interface Need {
 }
 
 /**
- * What the configuration in use asks of the host. A change of the address families moves traffic, so it waits until the
- * configuration is taken: a host must not lose its interface because of an edit that is pending.
+ * What the configuration in use asks of the host. The address families of a host that carries traffic stay as they are: a
+ * change of them waits for a restart, and a host must not lose its interface because of an edit.
  */
 export class InterfaceNeed {
   readonly #needs = new ReplaySubject<Need>(1);
-  readonly #takeAtOnce: boolean;
+  readonly #carrying: () => boolean;
   #families: readonly Family[] | undefined;
-  #latest: NetConf | undefined;
 
-  constructor(applyChanges: 'pending' | 'now') {
-    this.#takeAtOnce = applyChanges === 'now';
+  /** @param carrying whether this host carries traffic by now. */
+  constructor(carrying: () => boolean) {
+    this.#carrying = carrying;
   }
 
   get need$(): Observable<Need> {
@@ -31,21 +31,12 @@ export class InterfaceNeed {
   /** Takes in what a configuration stream says. */
   follow(event: ConfigEvent): void {
     if (event.type !== 'config') return;
-    this.#latest = event.netConf;
-    if (this.#takeAtOnce || this.#families === undefined) this.takeLatest();
-    else this.#tell();
-  }
-
-  /** The configuration that came last is being taken. */
-  takeLatest(): void {
-    if (this.#latest === undefined) return;
-    this.#families = FAMILIES.filter((family) => this.#latest?.[family] !== undefined);
-    this.#tell();
-  }
-
-  #tell(): void {
-    const overlayNetworks = FAMILIES.flatMap((family) => this.#latest?.[family]?.network ?? []);
-    this.#needs.next({ families: this.#families ?? [], overlayNetworks });
+    const { netConf } = event;
+    if (this.#families === undefined || !this.#carrying()) {
+      this.#families = FAMILIES.filter((family) => netConf[family] !== undefined);
+    }
+    const overlayNetworks = FAMILIES.flatMap((family) => netConf[family]?.network ?? []);
+    this.#needs.next({ families: this.#families, overlayNetworks });
   }
 }
 

@@ -23,6 +23,8 @@ interface Content {
   readonly text: string;
   /** The file's mode, exactly this whatever the process's umask. */
   readonly mode: number;
+  /** Whether the old or the new text has to be there, whole, also after a power cut. */
+  readonly durable?: boolean;
 }
 
 /**
@@ -30,7 +32,7 @@ interface Content {
  * made if it is missing.
  */
 export function replaceFile(path: string, content: Content): void {
-  const temporary = writeBeside(path, { ...content, sync: false });
+  const temporary = writeBeside(path, { ...content, sync: content.durable === true });
   try {
     renameSync(temporary, path);
   } catch (error) {

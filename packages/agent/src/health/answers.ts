@@ -47,15 +47,17 @@ export function statusAnswer(report: HostReport): Answer {
   return { status: 200, type: 'application/json', body: `${reportJson(report, 2)}\n` };
 }
 
-function heldLine({ key, reasons, problem }: HeldLease): string {
+function heldLine({ key, reasons, problem, endpoints }: HeldLease): string {
   const why = FAMILIES.flatMap((family) => (reasons[family] === undefined ? [] : [`${family}: ${reasons[family]}`]));
-  return `held lease ${key}: ${[...(problem === undefined ? [] : [problem]), ...why].join('; ')}`;
+  return `held lease ${key}: ${[problem, ...why, endpoints].filter((text) => text !== undefined).join('; ')}`;
 }
 
 function pendingLines({ pending, applying }: AgentStatus): string[] {
   const lines: string[] = [];
-  if (applying !== undefined && applying.changes.length > 0) lines.push(`applying: ${applying.changes.join('; ')}`);
-  if (pending !== undefined) {
+  if (applying !== undefined) lines.push(`applying: ${applying.changes.join('; ')}: ${applying.progress}`);
+  if (pending?.refused !== undefined) {
+    lines.push(`pending, not taken under traffic: ${pending.changes.join('; ')}: ${pending.refused}`);
+  } else if (pending !== undefined) {
     lines.push(`pending until the next restart or overlay apply: ${pending.changes.join('; ')}`);
   }
   return lines;
