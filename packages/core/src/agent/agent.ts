@@ -1,5 +1,6 @@
 import { Observable, Subject } from 'rxjs';
 import { errorText, OverlayError } from '../errors.js';
+import type { Lease } from '../lease.js';
 import type { Clock } from '../ports/clock.js';
 import { systemClock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
@@ -117,6 +118,11 @@ export class Agent {
       confirmedAt: this.#options.subnetManager.confirmedAt(),
       failure: this.#failure === undefined ? undefined : errorText(this.#failure),
     });
+  }
+
+  /** The peers to which packets are sent now: all leases that are believed, less what of them is held. */
+  peers(): Iterable<Lease> {
+    return this.#supervisor.table.accepted();
   }
 
   /**
