@@ -29,6 +29,8 @@ export const house = {
       'reflect-metadata',
       'commander',
       'pino',
+      // Optional, and compiled where it is installed: src/probe loads it by createRequire.
+      'raw-socket',
       '@overlay/lab',
       '@overlay/subnet-local',
       '@overlay/subnet-etcd',

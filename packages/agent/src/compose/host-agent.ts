@@ -12,6 +12,7 @@ import { FileRecord } from '../files/file-record.js';
 import { ConfigurationsFile } from '../files/configurations-file.js';
 import { SubnetEnvFile } from '../files/subnet-env-file.js';
 import type { Settings } from '../flags/settings.js';
+import type { Probe } from '../probe/probe.js';
 import { listenHealth } from '../health/server.js';
 import { storedHostId } from '../identity/host-id.js';
 import type { RunPaths } from '../run-directory/run-paths.js';
@@ -146,10 +147,12 @@ async function start(parts: Parts): Promise<HostAgent> {
       return { outcome: 'refused', reason: errorText(error) };
     }
   };
-  reporter.follow({ agent, applyPending });
+  let probe: Probe | undefined;
+  reporter.follow({ agent, applyPending, reachability: () => probe?.report() });
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> =>
     (closed ??= (async () => {
+      probe?.close();
       await agent.stop();
       await subnetManager.close();
       await linux.close();
@@ -163,7 +166,14 @@ async function start(parts: Parts): Promise<HostAgent> {
     throw error;
   }
   agent.ready({ signal: parts.signal }).then(
-    () => kernel.checkForwarding(),
+    async () => {
+      const { probeRate } = settings;
+      if (probeRate !== undefined) {
+        const { startProbe } = await import('../probe/probe.js');
+        if (closed === undefined) probe = startProbe({ rate: probeRate, peers: () => agent.peers(), logger });
+      }
+      await kernel.checkForwarding();
+    },
     () => undefined,
   );
   return {

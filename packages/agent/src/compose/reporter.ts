@@ -1,5 +1,6 @@
 import type { Agent } from '@overlay/core';
 import { OverlayError } from '@overlay/core';
+import type { Reachability } from '@overlay/core/reachability';
 import type { Linux } from '@overlay/linux';
 import type { ApplyOutcome, ControlRequest } from '../control/protocol.js';
 import type { Answer } from '../health/answers.js';
@@ -18,6 +19,8 @@ export interface ReporterOptions {
 export interface Reported {
   readonly agent: Agent;
   readonly applyPending: () => Promise<ApplyOutcome>;
+  /** What the probe of the peers has shown; undefined while there is none. */
+  readonly reachability: () => Reachability | undefined;
 }
 
 /** Answers what is asked of this host's agent, over HTTP and over its socket, from the first moment on. */
@@ -40,8 +43,8 @@ export class Reporter {
       case '/healthz':
         return healthz();
       case '/readyz': {
-        const { status, findings } = await this.#report();
-        return readyz(status, findings);
+        const { status, findings, reachability } = await this.#report();
+        return readyz(status, findings, reachability);
       }
       case '/status':
         return statusAnswer(await this.#report());
@@ -62,6 +65,13 @@ export class Reporter {
     const { program, kernel, linux } = this.#options;
     await kernel.refresh();
     const status = this.#reported?.agent.status();
-    return { program, ...(status && { status }), findings: kernel.findings, kernelWrites: linux.session.writes };
+    const reachability = this.#reported?.reachability();
+    return {
+      program,
+      ...(status && { status }),
+      ...(reachability && { reachability }),
+      findings: kernel.findings,
+      kernelWrites: linux.session.writes,
+    };
   }
 }

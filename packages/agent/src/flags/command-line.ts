@@ -8,8 +8,8 @@ import { shown, usageError } from './usage-error.js';
 export type GivenFlags = ReadonlyMap<string, readonly string[]>;
 
 /**
- * Reads a command line in Go's syntax: `-x` or `--x`, the value behind `=` or as the next word, a switch's only behind
- * `=`. What is not there is taken from the environment (`FLANNELD_…`) unless that is empty. The last of repeated flags
+ * Reads a command line in Go's syntax: `-x` or `--x`, the value behind `=` or as the next word, only behind `=` where it
+ * may be left out. What is not there is taken from the environment (`FLANNELD_…`) unless that is empty. The last of repeated flags
  * counts; a list takes all of them, and one from the environment.
  *
  * flanneld ends with code 0 on a flag that it does not know, and passes over everything from the first stray word on;
@@ -38,8 +38,8 @@ export function readCommandLine(
     if (flag === undefined) throw unknownFlag(program, word, name, byName.keys());
     if (value !== undefined) {
       put(flag, checked(flag, value, `--${name}`));
-    } else if (flag.kind === 'switch') {
-      put(flag, 'true');
+    } else if (flag.kind === 'switch' || flag.bare !== undefined) {
+      put(flag, flag.bare ?? 'true');
     } else {
       const next = argv[++at];
       if (next === undefined)
@@ -74,7 +74,9 @@ function splitWord(
   const [, name, value] = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(word) ?? [];
   if (name !== undefined) return value === undefined ? { name } : { name, value };
   const flag = flags.get(before?.replace(/^--?/, '') ?? '');
-  const hint = flag?.kind === 'switch' && goBoolean(word) !== undefined ? `; write --${flag.name}=${word}` : '';
+  const meant = flag?.bare === undefined ? goBoolean(word) : goInteger(word);
+  const isBare = flag?.kind === 'switch' || flag?.bare !== undefined;
+  const hint = isBare && meant !== undefined ? `; write --${flag.name}=${word}` : '';
   throw usageError(`expected a flag such as --local-store=DIR, got the word ${shown(word)}${hint}; see --help`);
 }
 

@@ -10,6 +10,8 @@ export interface Flag {
   readonly fallback: string;
   /** One line. */
   readonly help: string;
+  /** What it means without a value, which it then takes only behind `=`. A switch without one means true. */
+  readonly bare?: string;
   /** For a choice: the words allowed. */
   readonly choices?: readonly string[];
   /** For an integer: its bounds, both included. */

@@ -29,6 +29,8 @@ export interface Settings {
   readonly applyChanges: 'pending' | 'now';
   /** Milliseconds for which the network of an old configuration stays open when no peer needs it any more. */
   readonly retireMs: number;
+  /** Pings a second over all peers. Absent: peers are not probed. */
+  readonly probeRate?: number;
   readonly logLevel: LogLevel;
   /** Absent: as standard error is a terminal or not. */
   readonly logFormat?: LogFormat;
@@ -107,6 +109,7 @@ export function readSettings(argv: readonly string[], env: Readonly<Record<strin
       doubtHoldMs: goDuration(text('doubt-hold')) ?? 0,
       applyChanges: text('apply-changes') === 'now' ? 'now' : 'pending',
       retireMs: goDuration(text('retire-after')) ?? 0,
+      ...(integer('probe') === 0 ? {} : { probeRate: integer('probe') }),
       logLevel: level as LogLevel,
       ...(format === 'auto' ? {} : { logFormat: format as LogFormat }),
     },

@@ -1,5 +1,6 @@
 import type { AgentStatus, Finding, HeldLease } from '@overlay/core';
 import { FAMILIES } from '@overlay/core';
+import type { PathReport, Reachability } from '@overlay/core/reachability';
 import type { HostReport } from '../report/host-report.js';
 import { reportJson } from '../report/host-report.js';
 
@@ -26,7 +27,11 @@ export function healthz(): Answer {
  * `/readyz`: 200 when this host can carry traffic, else 503; flanneld's words first, then one line for each thing that
  * is waited for or not as it should be. Trouble of peers or of the store is told and does not make it 503.
  */
-export function readyz(status: AgentStatus | undefined, findings: readonly Finding[]): Answer {
+export function readyz(
+  status: AgentStatus | undefined,
+  findings: readonly Finding[],
+  reachability?: Reachability,
+): Answer {
   if (status === undefined) return text(503, ['flanneld is not ready yet', 'waiting: the agent is starting']);
   const { ready, reasons } = status.readiness;
   const waiting = status.waitingFor.length > 0 ? status.waitingFor : reasons.map(({ message }) => message);
@@ -36,6 +41,7 @@ export function readyz(status: AgentStatus | undefined, findings: readonly Findi
     ...pendingLines(status),
     ...status.problems.map((problem) => `problem: ${problem}`),
     ...peerLines(status),
+    ...(reachability === undefined ? [] : probeLines(reachability)),
     ...heldLines(status),
     ...[...findings, ...status.findings].map(({ level, message, remedy }) => `${level}: ${message}; ${remedy}`),
   ];
@@ -70,6 +76,21 @@ function peerLines({ network }: AgentStatus): string[] {
     .map(({ peer, message }) => (peer === undefined ? `problem: ${message}` : `peer ${peer}: ${message}`));
   const more = network.problems.length - lines.length;
   return more > 0 ? [...lines, `and ${more} more problems; ${network.failed} objects or peers in all`] : lines;
+}
+
+function probeLines({ problem, counts, peers }: Reachability): string[] {
+  const lost = peers.filter(({ state }) => state === 'unreachable').slice(0, LISTED);
+  const lines = lost.map(probeLine);
+  if (counts.unreachable > lines.length)
+    lines.push(`and ${counts.unreachable - lines.length} more do not answer probes`);
+  return problem === undefined ? lines : [`warning: peers are not all probed: ${problem}`, ...lines];
+}
+
+/** Only a peer that has answered before can be told from one that never does. */
+function probeLine({ peer, family, target, unreachableSince = 0, problem }: PathReport): string {
+  const since = new Date(unreachableSince).toISOString();
+  const why = problem === undefined ? '' : ` (${problem})`;
+  return `warning: peer ${peer} does not answer ${family} probes of ${target} any more, since ${since}${why}`;
 }
 
 function heldLines({ heldLeases, heldLeaseCount, heldRemovals, heldRemovalCount }: AgentStatus): string[] {

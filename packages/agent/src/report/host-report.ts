@@ -1,4 +1,5 @@
 import type { AgentStatus, Finding } from '@overlay/core';
+import type { Reachability } from '@overlay/core/reachability';
 
 /** The program that an agent runs in. */
 export interface AgentProgram {
@@ -14,6 +15,8 @@ export interface AgentProgram {
 export interface HostReport {
   readonly program: AgentProgram;
   readonly status?: AgentStatus;
+  /** Which peers answer; absent where they are not probed. */
+  readonly reachability?: Reachability;
   /** What is wrong with the settings of the whole host. */
   readonly findings: readonly Finding[];
   /** Messages that changed the kernel since the start; none after a restart that found everything in place. */
@@ -25,14 +28,16 @@ export type FlatReport = {
   readonly phase: string;
   readonly kernelWrites: number;
   readonly program: AgentProgram;
+  readonly reachability?: Reachability;
 } & Partial<AgentStatus>;
 
 /** The JSON text of a report, less the text values of backend options: they may be secret. */
-export function reportJson({ program, status, findings, kernelWrites }: HostReport, indent?: number): string {
+export function reportJson(report: HostReport, indent?: number): string {
+  const { program, status, reachability, findings, kernelWrites } = report;
   const flat: FlatReport =
     status === undefined
       ? { phase: 'idle', findings, kernelWrites, program }
-      : { ...status, findings: [...findings, ...status.findings], kernelWrites, program };
+      : { ...status, findings: [...findings, ...status.findings], kernelWrites, program, reachability };
   return JSON.stringify(flat, withoutSecrets, indent);
 }
 

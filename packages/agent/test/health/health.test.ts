@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import type { AgentStatus, Finding, NetConf } from '@overlay/core';
-import { parseNetConf } from '@overlay/core';
+import { parseAddress, parseNetConf } from '@overlay/core';
 import { healthz, readyz, statusAnswer } from '../../dist/health/answers.js';
 import { listenHealth } from '../../dist/health/server.js';
 
@@ -79,6 +79,36 @@ describe('/readyz', () => {
       'warning: FORWARD drops; run: y',
       '',
     ]);
+  });
+
+  test('peers that answered before and do not any more are told, and it stays 200', () => {
+    const paths = Array.from({ length: 30 }, (_, at) => ({
+      peer: `p${at}`,
+      family: 'ipv4' as const,
+      target: parseAddress(`10.244.${at}.0`),
+      state: at < 25 ? ('unreachable' as const) : ('unknown' as const),
+      sent: 10,
+      lost: 5,
+      unreachableSince: 1_700_000_000_000,
+      ...(at === 1 && { problem: 'Network is unreachable' }),
+    }));
+    const reachability = { rate: 5, counts: { reachable: 3, unreachable: 40, unknown: 5 }, peers: paths };
+    const { status, body } = readyz(READY, [], reachability);
+    expect(status).toBe(200);
+    const lines = body.trimEnd().split('\n');
+    const since = 'any more, since 2023-11-14T22:13:20.000Z';
+    expect(lines[1]).toBe(`warning: peer p0 does not answer ipv4 probes of 10.244.0.0 ${since}`);
+    expect(lines[2]).toBe(
+      `warning: peer p1 does not answer ipv4 probes of 10.244.1.0 ${since} (Network is unreachable)`,
+    );
+    expect(lines.slice(20)).toEqual([expect.stringContaining('p19 '), 'and 20 more do not answer probes']);
+    const { body: without } = readyz(READY, [], {
+      ...reachability,
+      counts: { reachable: 0, unreachable: 0, unknown: 0 },
+      peers: [],
+      problem: 'not installed',
+    });
+    expect(without).toBe('flanneld is ready\nwarning: peers are not all probed: not installed\n');
   });
 });
 
