@@ -3,4 +3,8 @@ export { loadSubject } from './subject.js';
 export type { Round, ScaleOptions, ScaleReport } from './scale/scale.js';
 export { benchScale } from './scale/scale.js';
 export { runMeasured } from './scale/measured.js';
+export type { Ratios, ThroughputOptions, ThroughputReport, WireResult } from './throughput/throughput.js';
+export { benchThroughput } from './throughput/throughput.js';
+export type { Traffic } from './throughput/traffic.js';
+export type { Wire } from './throughput/pair.js';
 export type { Sustained } from './scale/sustain.js';

@@ -5,8 +5,11 @@ import { parseArgs } from 'node:util';
 import { errorText, OverlayError } from '@overlay/core';
 import { benchScale } from './scale/scale.js';
 import { scaleTable } from './scale/table.js';
+import { throughputTable } from './throughput/table.js';
+import { benchThroughput } from './throughput/throughput.js';
 
 const USAGE = `usage: bench scale --subject FILE --hosts N [--program FILE] [--rounds N] [--changes N] [--sustain SECONDS] [--json]
+       bench throughput --subject FILE [--rounds N] [--seconds N] [--json]
 `;
 
 const OPTIONS = {
@@ -16,6 +19,7 @@ const OPTIONS = {
   rounds: { type: 'string' },
   changes: { type: 'string' },
   sustain: { type: 'string' },
+  seconds: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const;
@@ -36,10 +40,10 @@ async function main(): Promise<void> {
       abort.abort();
     });
   }
-  favourMeasurement();
   const progress = (text: string): void => void process.stderr.write(`${text}\n`);
   const common = { subject, signal: abort.signal, progress, ...count('rounds', values.rounds) };
   if (what === 'scale') {
+    favourMeasurement();
     const report = await benchScale({
       ...common,
       ...(values.program === undefined ? {} : { program: [values.program] }),
@@ -50,10 +54,18 @@ async function main(): Promise<void> {
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : scaleTable(report));
     return;
   }
-  throw wrongOption(`expected scale, got ${what}\n${USAGE.trim()}`);
+  if (what === 'throughput') {
+    const report = await benchThroughput({ ...common, ...count('seconds', values.seconds) });
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : throughputTable(report));
+    return;
+  }
+  throw wrongOption(`expected scale or throughput, got ${what}\n${USAGE.trim()}`);
 }
 
-/** Processes with a better priority are disturbed less by whatever else the machine does; all that is compared has it. */
+/**
+ * Processes with a better priority are disturbed less by whatever else the machine does; all that is compared has it. Not
+ * for traffic: it would starve the kernel's own threads, which carry packets at the usual priority.
+ */
 function favourMeasurement(): void {
   try {
     setPriority(constants.priority.PRIORITY_HIGHEST);

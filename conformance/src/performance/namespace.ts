@@ -5,10 +5,12 @@ const DIRECTORY = '/run/netns';
 let made = 0;
 
 /** A network namespace for one measurement. */
-export interface Namespace extends AsyncDisposable {
+export interface Namespace {
   readonly name: string;
   /** As `setns` and the addon take it. */
   readonly path: string;
+  /** Removes it. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Makes a network namespace, with the lines of `ip -batch` carried out in it. It is removed when it is disposed of. */

@@ -65,7 +65,7 @@ export interface ScaleReport {
   /** Most memory resident at any time in the measured process: first convergence and changes. */
   readonly rssMB: number;
   readonly restartRssMB: number;
-  readonly rounds: readonly Round[];
+  readonly rounds: readonly Omit<Round, 'changesMs'>[];
   readonly sustained?: Sustained;
 }
 
@@ -123,7 +123,7 @@ export async function benchScale(options: ScaleOptions): Promise<ScaleReport> {
     linkRestoreMs: middle(({ linkRestoreMs }) => linkRestoreMs),
     rssMB: middle(({ rssMB }) => rssMB),
     restartRssMB: middle(({ restartRssMB }) => restartRssMB),
-    rounds,
+    rounds: rounds.map(({ changesMs: _, ...rest }) => rest),
     ...(sustained ? { sustained } : {}),
   };
 }
@@ -215,7 +215,8 @@ async function sustainAtFullTable(options: ScaleOptions, subject: Subject, secon
   await using measured = await start(options, namespace);
   await measured.tell(population(subject, options.hosts));
   await measured.order({ order: 'snapshot' });
-  return sustain(measured, { subject, hosts: options.hosts, seconds, signal: options.signal });
+  // Awaited here: the process is killed when this function is left.
+  return await sustain(measured, { subject, hosts: options.hosts, seconds, signal: options.signal });
 }
 
 /** A host alone: an interface with all peers on its link, and a default route. */
