@@ -36,6 +36,7 @@ async function start(backend: object): Promise<void> {
       `--subnet-file=${host.subnetFile}`,
       `--host-id=${host.name}`,
       `--run-dir=${join(host.directory, 'control')}`,
+      `--state-dir=${join(host.directory, 'state')}`,
       '--healthz-ip=127.0.0.1',
       '--healthz-port=8081',
       '--iface=eth0',

@@ -24,6 +24,8 @@ const { values } = parseArgs({
     'local-store': { type: 'string' },
     'net-config-path': { type: 'string' },
     'subnet-file': { type: 'string' },
+    'state-dir': { type: 'string' },
+    'run-dir': { type: 'string' },
     'healthz-ip': { type: 'string' },
     'healthz-port': { type: 'string' },
     'host-id': { type: 'string' },
