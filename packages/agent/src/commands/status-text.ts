@@ -1,6 +1,7 @@
 import type { AgentStatus, HeldLease, HeldRemoval } from '@overlay/core';
 import { FAMILIES } from '@overlay/core';
 import type { FlatReport } from '../report/host-report.js';
+import { reachabilityLines } from './reachability-text.js';
 import { ago, inWords, moment } from './time-text.js';
 
 /** The most lines of one sort; the counts tell of all, and `--json` has more. */
@@ -17,6 +18,7 @@ export function statusText(report: FlatReport, now: number): string {
     ...hostLines(report, now),
     ...changeLines(report),
     ...peerLines(report),
+    ...(report.reachability === undefined ? [] : reachabilityLines(report.reachability, now, LISTED)),
     ...heldLines(report, now),
     ...troubleLines(report),
   ];
