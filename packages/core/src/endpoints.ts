@@ -24,6 +24,13 @@ export function leaseAs(lease: Lease, backend: Backend): Lease | undefined {
   return !known && understands(backend, primary) ? { ...lease, attributes: primary } : undefined;
 }
 
+/** Whether the primary endpoint of a lease is that of a backend. */
+export function leadsWith(lease: Lease, backend: Backend): boolean {
+  const { endpoints = [], ...primary } = lease.attributes;
+  const known = endpoints.find((endpoint) => sameValue(primary, attributesOf(endpoint, lease)));
+  return known === undefined ? understands(backend, primary) : known.id === endpointIdOf(backend);
+}
+
 /** What a host publishes that can be reached by several backends, the first of `endpoints` being its favourite. */
 export function attributesWith(primary: LeaseAttributes, endpoints: readonly BackendEndpoint[]): LeaseAttributes {
   return endpoints.length > 1 ? { ...primary, endpoints } : primary;

@@ -1,7 +1,7 @@
 import type { Subscription } from 'rxjs';
 import { ReplaySubject } from 'rxjs';
 import type { Backend, Network, NetworkState } from '../backend.js';
-import { endpointIdOf, leaseAs } from '../endpoints.js';
+import { endpointIdOf, leaseAs, leadsWith } from '../endpoints.js';
 import { errorText } from '../errors.js';
 import { sameLease } from '../lease-table/same-lease.js';
 import type { Lease } from '../lease.js';
@@ -103,6 +103,11 @@ export class Carrier {
   /** A peer's lease as its backend reads it; undefined when that host does not publish its endpoint. */
   viewOf(lease: Lease): Lease | undefined {
     return leaseAs(lease, this.backend);
+  }
+
+  /** Whether its endpoint is the primary one of a lease. */
+  leads(lease: Lease): boolean {
+    return leadsWith(lease, this.backend);
   }
 
   /** Whether packets to a peer that its network was told of go through it. */

@@ -7,6 +7,8 @@ export interface Destination {
   readonly network: Network | undefined;
   /** A lease as this network reads it; undefined when that host does not publish its endpoint. */
   viewOf(lease: Lease): Lease | undefined;
+  /** Whether its endpoint is the primary one of a lease. */
+  leads(lease: Lease): boolean;
   /** Whether packets to a peer that was applied go through the network. */
   reaches(key: string): boolean;
 }
@@ -33,6 +35,7 @@ export class Distribution {
   #places = new Map<string, Place>();
   readonly #without = new Set<string>();
   readonly #unreached = new Set<string>();
+  readonly #behind = new Set<string>();
   #reachChanges: Subscription | undefined;
 
   constructor(changed: () => void) {
@@ -49,6 +52,13 @@ export class Distribution {
     return this.#unreached;
   }
 
+  /**
+   * Peers whose primary endpoint is not the newer network's: they do not reach every host by it yet, this one perhaps.
+   */
+  get behind(): ReadonlySet<string> {
+    return this.#behind;
+  }
+
   /** Gives all peers to these networks, in the place of the ones before; without peers, those of the next snapshot. */
   set(newer: Destination, older: Destination | undefined, leases: Iterable<Lease> | undefined): void {
     this.#reachChanges?.unsubscribe();
@@ -57,6 +67,7 @@ export class Distribution {
     this.#places = new Map();
     this.#without.clear();
     this.#unreached.clear();
+    this.#behind.clear();
     if (leases === undefined) return;
     if (older === undefined) {
       const views = Array.from(leases, (lease) => newer.viewOf(lease) ?? lease);
@@ -136,6 +147,7 @@ export class Distribution {
       this.#places.delete(key);
       this.#without.delete(key);
       this.#unreached.delete(key);
+      this.#behind.delete(key);
     }
     if (set.length + deleted.length > 0) older.network?.apply({ type: 'delta', set, deleted });
     if (leaving.length > 0) newer.network?.apply({ type: 'delta', set: [], deleted: leaving });
@@ -157,6 +169,9 @@ export class Distribution {
     else this.#without.delete(key);
     if (view && published) this.#unreached.add(key);
     else this.#unreached.delete(key);
+    const concerned = published || view !== undefined;
+    if (concerned && this.#newer?.leads(lease) !== true) this.#behind.add(key);
+    else this.#behind.delete(key);
     this.#places.set(key, { lease, inNew: published || view === undefined, inOld: view !== undefined });
     return view;
   }

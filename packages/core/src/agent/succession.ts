@@ -1,5 +1,4 @@
 import type { Network, NetworkState, NetworkStatus } from '../backend.js';
-import { leaseAs } from '../endpoints.js';
 import { errorText, OverlayError, throwIfAborted } from '../errors.js';
 import type { Lease, LeaseAttributes } from '../lease.js';
 import type { OwnLeaseState } from '../subnet-manager.js';
@@ -278,8 +277,7 @@ export class Succession {
   /** Goes on with a change between two configurations, as far as peers know of it by the lease that the store has. */
   #resume(target: Carrier, older: Carrier, changes: readonly string[], previous: Lease | undefined): void {
     const known = [target, older].filter((carrier) => previous && carrier.viewOf(previous) !== undefined);
-    const { endpoints: _, ...primary } = previous?.attributes ?? { backendType: '' };
-    const leads = previous && leaseAs({ ...previous, attributes: primary }, target.backend) !== undefined;
+    const leads = previous !== undefined && target.leads(previous);
     const announced = known.length > 0 ? known : [older];
     this.#begin({ newer: target, older, primary: leads ? target : older, announced, changes });
     this.#context.log.info('resume', `going on from ${older.id} to ${target.id}, as recorded`);
@@ -325,7 +323,7 @@ export class Succession {
     this.#snapshotApplied = true;
     // Until here the record names networks in which there may be something of ours that is not wanted any more.
     this.#rememberSoon();
-    this.#context.changed();
+    this.look();
   }
 
   /** Opens a second network beside the one that carries, and lets peers use it once it can receive. */

@@ -1,6 +1,6 @@
 import type { Prefix } from '../address/index.js';
 import type { Backend } from '../backend.js';
-import { leaseAs } from '../endpoints.js';
+import { leadsWith, leaseAs } from '../endpoints.js';
 import { errorCode, errorText, OverlayError } from '../errors.js';
 import { LeaseTable } from '../lease-table/index.js';
 import type { Lease, PerFamily } from '../lease.js';
@@ -297,7 +297,6 @@ export class Supervisor {
   /** The recorded plan that peers still use, if it is another one and both can be open at once. */
   #former(plan: Plan, previous: Lease | undefined): Former | undefined {
     if (previous === undefined) return undefined;
-    const { endpoints: _, ...primary } = previous.attributes;
     let found: Former | undefined;
     for (const netConf of this.record.found) {
       const former = this.#recordedPlan(netConf);
@@ -312,7 +311,7 @@ export class Supervisor {
       const change = compareConfigurations(netConf, plan.netConf, previous.subnets);
       const candidate = { plan: former, changes: change.kind === 'none' ? [] : change.changes };
       // Of two, the one by which hosts reach this one that know of no other.
-      if (found === undefined || leaseAs({ ...previous, attributes: primary }, former.backend)) found = candidate;
+      if (found === undefined || leadsWith(previous, former.backend)) found = candidate;
     }
     return found;
   }

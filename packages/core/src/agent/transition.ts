@@ -28,10 +28,10 @@ export interface TransitionContext {
  * from who publishes what:
  *
  * 1. The new endpoint is announced when its network is ready to receive, beside the old one.
- * 2. It becomes the primary one when every peer publishes it, and stays so as long as that holds. flanneld publishes one
- *    endpoint and follows the primary one only, so while there is a flanneld the old one stays.
- * 3. The old network closes when, for a time, every peer has published the new endpoint and is reached by it. First it
- *    is published no more.
+ * 2. It becomes the primary one when every peer publishes it and is reached by it, and stays so as long as that holds.
+ *    flanneld publishes one endpoint and follows the primary one only, so while there is a flanneld the old one stays.
+ * 3. The old network closes when, for a time, the new endpoint has been the primary one of every peer, which then sends to
+ *    this host by it. First the old one is published no more.
  */
 export class Transition {
   readonly newer: Carrier;
@@ -111,7 +111,7 @@ export class Transition {
   /** How far it is and what it waits for, in one line. */
   progress(): string {
     const { newer, older } = this;
-    const { without, unreached } = this.#context.distribution;
+    const { without, unreached, behind } = this.#context.distribution;
     if (!this.announced) return `${newer.id} is being opened beside ${older.id}`;
     const primary = `both ${newer.id} and ${older.id} are open, ${this.#primary.id} is the primary one`;
     if (!this.#context.informed()) return `${primary}: the list of leases is to come`;
@@ -119,6 +119,7 @@ export class Transition {
       return `${primary}: ${newer.id} is not published by ${named(without)}`;
     }
     if (unreached.size > 0) return `${primary}: ${newer.id} does not reach ${named(unreached)}`;
+    if (behind.size > 0) return `${primary}: ${newer.id} is not the primary one of ${named(behind)}`;
     if (this.phase === 'retiring') return `every peer has ${newer.id}; ${older.id} is closed soon`;
     return `${primary}: being published`;
   }
@@ -130,9 +131,10 @@ export class Transition {
 
   #follow(): void {
     const { distribution } = this.#context;
-    const everybody = this.announced && distribution.without.size === 0;
+    const everybody = this.announced && distribution.without.size === 0 && distribution.unreached.size === 0;
     if (this.#context.informed()) this.#primary = everybody ? this.newer : this.older;
-    if (!everybody || !this.#context.informed() || distribution.unreached.size > 0) {
+    const mayRetire = everybody && this.#context.informed() && distribution.behind.size === 0;
+    if (!mayRetire) {
       this.#stopTimer();
       this.#retiring = false;
     }
@@ -143,7 +145,7 @@ export class Transition {
     if (this.#retiring) {
       this.#over = true;
       this.#context.over();
-    } else if (everybody && this.#context.informed() && distribution.unreached.size === 0) {
+    } else if (mayRetire) {
       this.#cancelTimer ??= this.#context.clock.after(this.#context.retireMs, () => {
         this.#cancelTimer = undefined;
         this.#retiring = true;

@@ -97,6 +97,31 @@ describe('following the host', () => {
     expect(world.agent.status().mtu).toBe(1350);
   });
 
+  test('a lowered MTU is told of, as long as pods may have the larger one', async () => {
+    await started(1);
+    expect(world.agent.status().findings).toEqual([]);
+    world.backend.network.state$.next({ phase: 'ready', mtu: 1350 });
+    await settle();
+    expect(world.agent.status().findings).toEqual([
+      {
+        level: 'warning',
+        check: 'mtu-lowered',
+        message: 'the MTU of pods was lowered from 1450 to 1350, and pods that were started before may still have 1450',
+        remedy: 'restart the pods of this host, or set the MTU of their interfaces to 1350',
+      },
+    ]);
+    world.backend.network.state$.next({ phase: 'ready', mtu: 1450 });
+    await settle();
+    expect(world.agent.status().findings).toEqual([]);
+  });
+
+  test('so is one that was lowered since the run before', async () => {
+    world = new World();
+    world.file.text = 'FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.9.1/24\nFLANNEL_MTU=1500\n';
+    await world.started();
+    expect(world.agent.status().findings.map(({ check }) => check)).toEqual(['mtu-lowered']);
+  });
+
   test('an MTU that cannot be written is a problem, but no reason not to be ready', async () => {
     await started(1);
     world.file.failures = 1;

@@ -58,10 +58,11 @@ export class FakeNetwork implements Network {
     if (update.type === 'snapshot') {
       this.peers.clear();
       for (const lease of update.leases) this.peers.set(lease.key, lease);
-      return;
+    } else {
+      for (const key of update.deleted) this.peers.delete(key);
+      for (const lease of update.set) this.peers.set(lease.key, lease);
     }
-    for (const key of update.deleted) this.peers.delete(key);
-    for (const lease of update.set) this.peers.set(lease.key, lease);
+    this.backend.control.onChange?.(this);
   }
 
   reaches(key: string): boolean {
@@ -83,6 +84,7 @@ export class FakeNetwork implements Network {
     this.#closing.next();
     this.closed = true;
     this.state$.complete();
+    this.backend.control.onChange?.(this);
     await this.backend.control.closing?.();
   }
 }
@@ -103,6 +105,11 @@ export class FakeBackend implements Backend {
     this.init = init;
     const vni = init.netConf.backend.options['VNI'];
     this.endpointId = typeof vni === 'number' ? `${type}/${vni}` : type;
+  }
+
+  understands({ backendType, ipv4 }: LeaseAttributes): boolean {
+    const [first] = typeof ipv4?.data === 'string' ? ipv4.data.split(' ') : [''];
+    return this.endpointId === (first.startsWith(`${backendType}/`) ? first : backendType);
   }
 
   whyNotBeside(other: Backend): string | undefined {
@@ -129,8 +136,14 @@ export class FakeBackend implements Backend {
       control.attributesFailures--;
       return new Observable((subscriber) => subscriber.error(new Error('no key yet')));
     }
-    const fromHost = host$.pipe(map((host) => attributesOf(this.type, host)));
+    const fromHost = host$.pipe(map((host) => this.#attributes(host)));
     return merge(fromHost, control.attributes$);
+  }
+
+  #attributes(host: Host): LeaseAttributes {
+    const attributes = attributesOf(this.type, host);
+    if (this.endpointId === this.type || attributes.ipv4 === undefined) return attributes;
+    return { ...attributes, ipv4: { ...attributes.ipv4, data: `${this.endpointId} ${attributes.ipv4.publicIP}` } };
   }
 
   async open(context: OpenContext): Promise<FakeNetwork> {
@@ -160,6 +173,8 @@ export class FakeBackendControl {
   opening: (() => Promise<void>) | undefined;
   settled: (() => Promise<void>) | undefined;
   closing: (() => Promise<void>) | undefined;
+  /** A network was told of peers, or closed. */
+  onChange: ((network: FakeNetwork) => void) | undefined;
 
   get network(): FakeNetwork {
     const network = this.networks.at(-1);
