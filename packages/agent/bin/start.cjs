@@ -5,6 +5,7 @@
 const { existsSync, readFileSync } = require('node:fs');
 const { createRequire, enableCompileCache, wrap } = require('node:module');
 const path = require('node:path');
+const { setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
 
 const folder = path.join(__dirname, '..');
@@ -33,11 +34,22 @@ function start(name) {
   }
   if (existsSync(code)) {
     run(program, readFileSync(code));
+    keepYoungSpaceSmall();
     return;
   }
   // Never in Node's default place: that is in /tmp, where anybody could put code that then runs as root.
   enableCompileCache?.(path.join(folder, 'node_modules', '.cache', 'overlay'));
   require(program);
+  keepYoungSpaceSmall();
+}
+
+/**
+ * What an agent makes for each of its peers stays, so a large space for young objects would only be copied twice, and
+ * stay resident: 30 MB at 10,000 hosts. Set when the program is loaded, because code that was kept is good for the flags
+ * of its time only.
+ */
+function keepYoungSpaceSmall() {
+  setFlagsFromString('--semi-space-growth-factor=1');
 }
 
 module.exports = { filesOf, run, start };
