@@ -50,6 +50,17 @@ describeWithEtcd('TLS', () => {
     await expect(acquiring).rejects.toMatchObject({ code: 'OVERLAY_CLOSED' });
   });
 
+  test('a certificate for another address is refused, and it is said why', async () => {
+    certificates.issue('elsewhere', 'ca', 'IP:192.0.2.1,DNS:etcd');
+    server = await EtcdServer.start({ tls: { certificates, name: 'elsewhere' }, unchecked: true });
+    const late = host({ tls: { ca: certificates.file('ca.crt') } });
+    const acquiring = late.acquire();
+    await until('it is said', () => late.warnings.length > 1);
+    expect(late.warnings.join('\n')).toMatch(/127\.0\.0\.1 is not in the cert's list/);
+    await late.manager.close();
+    await expect(acquiring).rejects.toMatchObject({ code: 'OVERLAY_CLOSED' });
+  });
+
   test('a certificate that is replaced is used, without a lost lease', async () => {
     server = await EtcdServer.start({ tls: { certificates, clientAuth: true } });
     const [ca, cert, key] = ['ca.crt', 'client.crt', 'client.key'].map((name) => {

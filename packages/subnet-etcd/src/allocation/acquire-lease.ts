@@ -1,16 +1,17 @@
 import type { AcquireRequest, Clock, Logger, PerFamily, Prefix } from '@overlay/core';
 import { abortError, errorCode, errorText, formatLeaseValue, OverlayError, throwIfAborted } from '@overlay/core';
 import type { EtcdClient } from '../client/etcd-client.js';
-import type { KeyValue, Operation } from '../rpc/messages.js';
 import type { Agent } from '../store/host-record.js';
 import { formatHostRecord } from '../store/host-record.js';
-import { LeaseBook } from '../store/lease-book.js';
+import type { LeaseBook } from '../store/lease-book.js';
 import type { LeaseRecord } from '../store/lease-record.js';
 import type { StoreKeys } from '../store/store-keys.js';
 import { Backoff, wait } from '../wait.js';
 import { leaseTransaction } from './lease-transaction.js';
 import type { Plan } from './plan.js';
-import { formerHolders, planLease } from './plan.js';
+import { planLease } from './plan.js';
+import type { Situation } from './situation.js';
+import { laterReading, laterSituation, readSituation, situationOf } from './situation.js';
 
 export interface AcquireContext {
   readonly client: EtcdClient;
@@ -70,8 +71,8 @@ class Acquisition {
   readonly #what: string;
   /** Granted for this acquisition and not used yet. */
   #granted: Granted | undefined;
-  /** What the last attempt that came too late found. */
-  #book: LeaseBook | undefined;
+  /** What is known, unless it is known to be wrong. */
+  #situation: Situation | undefined;
   #round = 0;
 
   constructor(request: AcquireRequest, context: AcquireContext, signal: AbortSignal) {
@@ -85,7 +86,8 @@ class Acquisition {
     const { clock, logger, known } = this.#context;
     const backoff = new Backoff(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS);
     let trouble: string | undefined;
-    this.#book = known();
+    const book = known();
+    if (book !== undefined) this.#situation = situationOf(this.#request, book);
     for (;;) {
       throwIfAborted(this.#what, this.#signal);
       try {
@@ -96,7 +98,7 @@ class Acquisition {
       } catch (error) {
         if (this.#signal.aborted) throw abortError(this.#what, this.#signal);
         if (errorCode(error)?.startsWith('OVERLAY_STORE_') !== true) throw error;
-        this.#book = undefined;
+        this.#situation = undefined;
         // Members fail in turn, each with words of its own: that is no news.
         if (trouble !== errorCode(error)) logger.warn(`${errorText(error)}; trying again`);
         trouble = errorCode(error);
@@ -116,24 +118,24 @@ class Acquisition {
 
   /** One attempt. Undefined when somebody else was quicker. */
   async #attempt(): Promise<Acquired | undefined> {
-    const { hostId, attributes } = this.#request;
+    const request = this.#request;
+    const { hostId, attributes } = request;
     const { keys, client, agent } = this.#context;
-    const fresh = this.#book === undefined;
-    const book = this.#book ?? (await this.#read());
-    this.#book = undefined;
+    const fresh = this.#situation === undefined;
+    const situation = this.#situation ?? (await this.#read());
+    this.#situation = undefined;
     // From the second time on by chance: whoever collided once would do so again.
-    const seed = this.#round++ === 0 ? hostId : `${hostId} ${Math.random()}`;
-    const plan = planLease(this.#request, book, seed);
+    const plan = planLease(request, situation, this.#round++ === 0 ? hostId : `${hostId} ${Math.random()}`);
     if (plan.kind === 'full') {
+      // What is known may be of a while ago, and leases that have gone since were not told.
       if (!fresh) return undefined;
       throw this.#full(plan);
     }
-    const { name, subnets, own } = plan;
-    const former = own === undefined ? [] : formerHolders(hostId, own, book);
+    const { name, subnets } = plan;
+    const { own, host, former, guards, occupancy } = situation;
     const granted = own?.name === name ? await this.#leaseOf(own, former.length > 0) : await this.#grant();
-    const stale = subnets.ipv6 === undefined ? undefined : book.guard(keys.guard(subnets.ipv6));
-    const guard = stale !== undefined && book.record(stale.value) === undefined ? stale : undefined;
-    const host = book.host(hostId);
+    const stale = subnets.ipv6 === undefined ? undefined : guards.get(keys.guard(subnets.ipv6));
+    const guard = stale !== undefined && !occupancy.has(stale.value) ? stale : undefined;
     const write = {
       ...{ hostId, name, subnets, former, lease: granted?.id ?? 0n },
       text: formatLeaseValue(attributes),
@@ -142,11 +144,12 @@ class Acquisition {
       ...(host && { host }),
       ...(guard && { guard }),
     };
-    const attempt = { what: this.#what, signal: this.#signal };
-    const transaction = leaseTransaction(write, keys);
-    const answer = await client.txn({ ...transaction, failure: this.#reading() }, attempt);
-    if (!answer.succeeded) {
-      this.#book = this.#bookOf(answer.ranges.flatMap(({ kvs }) => kvs));
+    const { header, succeeded, ranges } = await client.txn(
+      { ...leaseTransaction(write, keys), failure: laterReading(situation, request, keys) },
+      { what: this.#what, signal: this.#signal },
+    );
+    if (!succeeded) {
+      this.#situation = laterSituation(situation, header.revision, ranges, keys);
       return undefined;
     }
     if (this.#granted?.id === granted?.id) this.#granted = undefined;
@@ -174,26 +177,12 @@ class Acquisition {
     return (this.#granted = { id, expiresAt: from + ttl * 1000 });
   }
 
-  async #read(): Promise<LeaseBook> {
-    const { client, confirmed } = this.#context;
+  async #read(): Promise<Situation> {
+    const { client, keys, confirmed } = this.#context;
     const attempt = { what: this.#what, signal: this.#signal };
-    const { ranges } = await client.txn({ compare: [], success: this.#reading() }, attempt);
+    const situation = await readSituation(this.#request, client, keys, attempt);
     confirmed();
-    return this.#bookOf(ranges.flatMap(({ kvs }) => kvs));
-  }
-
-  /** What has to be known, at one revision, and no more: a thousand hosts may be asking. */
-  #reading(): Operation[] {
-    const { keys } = this.#context;
-    const reading: Operation[] = [{ range: keys.leases }, { range: keys.hosts }];
-    if (this.#request.netConf.ipv6 !== undefined) reading.push({ range: keys.guards });
-    return reading;
-  }
-
-  #bookOf(kvs: Iterable<KeyValue>): LeaseBook {
-    const book = new LeaseBook(this.#context.keys);
-    book.replace(kvs);
-    return book;
+    return situation;
   }
 
   #full({ family, held }: Extract<Plan, { kind: 'full' }>): OverlayError {

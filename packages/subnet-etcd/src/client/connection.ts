@@ -1,3 +1,6 @@
+import { isIP } from 'node:net';
+import type { PeerCertificate } from 'node:tls';
+import { checkServerIdentity } from 'node:tls';
 import type * as Grpc from '@grpc/grpc-js';
 import { abortError } from '@overlay/core';
 import type { Method } from '../rpc/methods.js';
@@ -45,9 +48,21 @@ export class Connection {
     readonly endpoint: Endpoint,
     readonly tls: TlsContents,
   ) {
-    const { credentials } = grpc;
-    const channel = endpoint.secure ? credentials.createSsl(tls.ca, tls.key, tls.cert) : credentials.createInsecure();
-    this.#client = new grpc.Client(endpoint.target, channel, OPTIONS);
+    const { credentials, Client } = grpc;
+    const { host, target, secure } = endpoint;
+    if (!secure) {
+      this.#client = new Client(target, credentials.createInsecure(), OPTIONS);
+    } else if (isIP(host) === 0) {
+      this.#client = new Client(target, credentials.createSsl(tls.ca, tls.key, tls.cert), OPTIONS);
+    } else {
+      // gRPC would send the address as a server name, which RFC 6066 forbids and Node warns of. Some name has to be sent;
+      // what counts is the address in the certificate.
+      const identity = {
+        checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(host, certificate),
+      };
+      const channel = credentials.createSsl(tls.ca, tls.key, tls.cert, identity);
+      this.#client = new Client(target, channel, { ...OPTIONS, 'grpc.ssl_target_name_override': 'etcd' });
+    }
   }
 
   get closed(): boolean {

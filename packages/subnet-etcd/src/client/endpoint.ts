@@ -5,7 +5,9 @@ import { OverlayError } from '@overlay/core';
 export interface Endpoint {
   /** As it was given, for messages. */
   readonly text: string;
-  /** The same in the spelling of gRPC. */
+  /** A name, or an address without brackets. */
+  readonly host: string;
+  /** The whole in the spelling of gRPC. */
   readonly target: string;
   readonly secure: boolean;
 }
@@ -35,5 +37,5 @@ export function parseEndpoint(text: string, tlsGiven: boolean): Endpoint {
   const version = isIP(name);
   const target =
     version === 4 ? `ipv4:${name}:${port}` : version === 6 ? `ipv6:[${name}]:${port}` : `dns:${name}:${port}`;
-  return { text, target, secure: scheme === undefined ? tlsGiven : scheme === 'https' };
+  return { text, host: name, target, secure: scheme === undefined ? tlsGiven : scheme === 'https' };
 }

@@ -28,8 +28,8 @@ const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 10_000;
 /** How often a lease is renewed at the least: with etcd away it then lasts nearly its whole time. */
 const LONGEST_RENEWAL_MS = 3_600_000;
-/** So long after a lease was acquired its keeper begins to look at etcd, if nobody else does. */
-const LOOK_MS = 2_000;
+/** How often a keeper looks at its lease in etcd where nobody follows all leases anyway. */
+const LOOK_MS = 5_000;
 
 /**
  * Keeps one host's lease in etcd as it should be: renewed without being written, written again when other attributes
@@ -57,7 +57,6 @@ export class LeaseKeeper implements OwnLease {
   /** What the view showed when it was last looked at. */
   #picture: string | undefined;
   #cancelTimer: (() => void) | undefined;
-  #cancelLook: (() => void) | undefined;
 
   constructor(options: LeaseKeeperOptions, acquired: Acquired, attributes: LeaseAttributes) {
     this.#options = options;
@@ -67,7 +66,7 @@ export class LeaseKeeper implements OwnLease {
     this.#state = new BehaviorSubject<OwnLeaseState>({ lease: this.#lease() });
     this.state$ = this.#state.asObservable();
     this.#rivals.setOwn(this.#lease());
-    const { view, clock } = options;
+    const { view } = options;
     if (view.ready) this.#rivals.take(view.snapshot());
     this.#subscriptions.push(
       view.events.subscribe((event) => {
@@ -76,7 +75,6 @@ export class LeaseKeeper implements OwnLease {
       }),
       view.touched.subscribe(() => this.#look()),
     );
-    this.#cancelLook = clock.after(jittered(LOOK_MS), () => view.start());
     this.#schedule();
     this.#show();
   }
@@ -103,7 +101,6 @@ export class LeaseKeeper implements OwnLease {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#cancelTimer?.();
-    this.#cancelLook?.();
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     await this.#running;
     this.#publications.fail(this.#closed(`publishing attributes of ${subnetsText(this.#mender.subnets)}`));
@@ -209,10 +206,11 @@ export class LeaseKeeper implements OwnLease {
   #schedule(): void {
     this.#cancelTimer?.();
     if (this.#closing.signal.aborted) return;
-    const { clock } = this.#options;
+    const { clock, view } = this.#options;
     let ms = Math.max(this.#renewAt - clock.now(), 0);
     if (this.#trouble === undefined) this.#backoff.reset();
     else ms = Math.min(ms, this.#backoff.next());
+    if (!view.started) ms = Math.min(ms, jittered(LOOK_MS));
     this.#cancelTimer = clock.after(ms, () => this.#check());
   }
 

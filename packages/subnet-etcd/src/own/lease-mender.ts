@@ -188,7 +188,7 @@ export class LeaseMender {
   /** The lease was removed, or its time was over: the same subnets again, unless they have been given to somebody. */
   async #takeAgain(finding: Found, attributes: LeaseAttributes, signal: AbortSignal): Promise<Outcome> {
     const { client, clock, logger, ttlSeconds } = this.#options;
-    const overlapping = this.#overlapping();
+    const overlapping = await this.#overlapping(signal);
     if (overlapping !== undefined) return { kind: 'done', problem: this.#heldBy(overlapping) };
     const patience = this.#wasUndone(finding, attributes);
     if (patience !== undefined) return patience;
@@ -313,8 +313,16 @@ export class LeaseMender {
     return { record: book.record(this.#name), host: book.host(hostId), others, ...(guard && { guard }) };
   }
 
-  #overlapping(): LeaseRecord | undefined {
-    for (const record of this.#options.view.book.records()) {
+  /** Another lease that covers ours or a part of it; one of our name is none. */
+  async #overlapping(signal: AbortSignal): Promise<LeaseRecord | undefined> {
+    const { view, client, keys } = this.#options;
+    let book = view.book;
+    if (!view.ready) {
+      book = new LeaseBook(keys);
+      const attempt = { what: 'looking for other leases of our subnets', signal };
+      for (const kv of (await client.range(keys.leases, attempt)).kvs) book.put(kv);
+    }
+    for (const record of book.records()) {
       if (record.name !== this.#name && subnetsOverlap(record.subnets, this.#subnets)) return record;
     }
     return undefined;

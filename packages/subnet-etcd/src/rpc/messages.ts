@@ -25,6 +25,10 @@ export interface RangeRequest {
   readonly key: string;
   /** Every key from `key` up to this one, which is not included. */
   readonly rangeEnd?: string;
+  /** Leave the values away. */
+  readonly keysOnly?: boolean;
+  /** Only keys that were not there before this revision. */
+  readonly minCreateRevision?: number;
 }
 
 export interface PutRequest {
@@ -87,8 +91,9 @@ export interface WatchResponse {
   readonly events: readonly WatchEvent[];
 }
 
-export function encodeRange({ key, rangeEnd = '' }: RangeRequest): MessageWriter {
-  return new MessageWriter().text(1, key).text(2, rangeEnd);
+export function encodeRange(request: RangeRequest): MessageWriter {
+  const { key, rangeEnd = '', keysOnly = false, minCreateRevision = 0 } = request;
+  return new MessageWriter().text(1, key).text(2, rangeEnd).number(8, keysOnly).number(12, minCreateRevision);
 }
 
 export function encodeTxn({ compare, success, failure = [] }: TxnRequest): MessageWriter {

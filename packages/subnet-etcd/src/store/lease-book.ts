@@ -55,6 +55,10 @@ export class LeaseBook {
     return this.#hosts.get(id);
   }
 
+  guards(): IterableIterator<KeyValue> {
+    return this.#guards.values();
+  }
+
   /** The key that keeps an IPv6 subnet for a lease; its value is the lease's name. */
   guard(key: string): KeyValue | undefined {
     return this.#guards.get(key);

@@ -62,6 +62,11 @@ export class LeaseView {
     this.book = new LeaseBook(options.keys, new JunkLog(options.logger));
   }
 
+  /** Whether somebody wants it. */
+  get started(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Whether everything was listed at least once. */
   get ready(): boolean {
     return this.#listed;

@@ -32,18 +32,18 @@ export class Certificates {
   }
 
   /** Makes NAME.crt and NAME.key, in the place of those that were there. */
-  issue(name: string, authority: string): void {
+  issue(name: string, authority: string, names = 'IP:127.0.0.1,DNS:localhost'): void {
     const [request, extensions] = [this.file(`${name}.csr`), this.file(`${name}.ext`)];
     this.#openssl(['req', ...this.#newKey(name), '-subj', `/CN=${name}`, '-out', request]);
-    writeFileSync(extensions, 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n');
+    writeFileSync(extensions, `subjectAltName=${names}\nextendedKeyUsage=serverAuth,clientAuth\n`);
     const by = ['-CA', this.file(`${authority}.crt`), '-CAkey', this.file(`${authority}.key`), '-CAcreateserial'];
     const out = ['-out', this.file(`${name}.crt`)];
     this.#openssl(['x509', '-req', '-in', request, ...by, '-days', '2', '-extfile', extensions, ...out]);
   }
 
-  serverArgs(clientAuth: boolean): string[] {
+  serverArgs(clientAuth: boolean, name = 'server'): string[] {
     const auth = clientAuth ? ['--client-cert-auth', '--trusted-ca-file', this.file('ca.crt')] : [];
-    return ['--cert-file', this.file('server.crt'), '--key-file', this.file('server.key'), ...auth];
+    return ['--cert-file', this.file(`${name}.crt`), '--key-file', this.file(`${name}.key`), ...auth];
   }
 
   clientArgs(): string[] {
