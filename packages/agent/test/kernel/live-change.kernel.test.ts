@@ -191,6 +191,38 @@ test('there and back, with restarts in the midst of it: no packet is lost', asyn
   for (const host of overlay.lab.hosts) expect(await devices(overlay, host)).toEqual(TUNNELS);
 }, 90_000);
 
+test('a smaller MTU and a wider network are taken at once: no packet is lost, and the device stays', async () => {
+  await using overlay = await start(VXLAN);
+  const { hosts } = overlay.lab;
+  const before = await Promise.all(hosts.map((host) => overlay.objects(host, 'link show dev flannel.1')));
+  const running = await pings(overlay);
+  const conf = JSON.parse(readFileSync(overlay.netConf, 'utf8')) as object;
+  write(overlay, { ...VXLAN, MTU: 1400 });
+  for (const host of hosts) {
+    await until(() => readFileSync(host.subnetFile, 'utf8').includes('FLANNEL_MTU=1330\n'), `${host.name} has the MTU`);
+  }
+  writeFileSync(
+    overlay.netConf,
+    JSON.stringify({ ...conf, Network: '10.240.0.0/12', Backend: { ...VXLAN, MTU: 1400 } }),
+  );
+  for (const host of hosts) {
+    await until(
+      () => readFileSync(host.subnetFile, 'utf8').includes('=10.240.0.0/12\n'),
+      `${host.name} has the network`,
+    );
+    await overlay.settled(host, 2);
+    const { pending, applying, findings } = await status(overlay, host);
+    expect([pending, applying]).toEqual([undefined, undefined]);
+    expect(findings?.map(({ check }) => check)).toEqual(['mtu-lowered']);
+  }
+  expect(await lost(running)).toEqual([]);
+  for (const [at, host] of hosts.entries()) {
+    const [device] = await overlay.objects(host, 'link show dev flannel.1');
+    expect(device).toMatchObject({ mtu: 1350, ifindex: before[at][0]['ifindex'], address: before[at][0]['address'] });
+    expect(await devices(overlay, host)).toEqual(TUNNELS);
+  }
+}, 60_000);
+
 test('a flanneld among the hosts keeps the old backend the primary one, and is reached all the time', async () => {
   await using overlay = await start(VXLAN);
   const { hosts } = overlay.lab;

@@ -6,6 +6,7 @@ import type { Carrier } from './carrier.js';
 import type { ChangeLog } from './change-log.js';
 import { Distribution } from './distribution.js';
 import type { LeaseFeed } from './lease-feed.js';
+import type { Former } from './former-plan.js';
 import { joinedState, joinedStatus } from './joined-network.js';
 import type { Plan } from './plan.js';
 import type { RetryPorts } from './retry.js';
@@ -16,12 +17,6 @@ import { Transition } from './transition.js';
 
 /** How a plan is to come into effect where another one is. */
 export type Way = 'in-place' | 'beside';
-
-/** A plan that was in effect before the agent started, beside which the new one is to be opened. */
-export interface Former {
-  readonly plan: Plan;
-  readonly changes: readonly string[];
-}
 
 /** What a {@link Succession} works with, and whom it tells. */
 export interface SuccessionContext extends RetryPorts {

@@ -1,6 +1,6 @@
 import type { Prefix } from '../address/index.js';
 import type { Backend } from '../backend.js';
-import { leadsWith, leaseAs } from '../endpoints.js';
+import { leaseAs } from '../endpoints.js';
 import { errorCode, errorText, OverlayError } from '../errors.js';
 import { LeaseTable } from '../lease-table/index.js';
 import type { Lease, PerFamily } from '../lease.js';
@@ -16,6 +16,7 @@ import { ChangeLog } from './change-log.js';
 import { ConfigWatch } from './config-watch.js';
 import { compareConfigurations, sameConfiguration } from './configuration-change.js';
 import { Carrier } from './carrier.js';
+import { findFormer } from './former-plan.js';
 import { HostWatch } from './host-watch.js';
 import { LeaseFeed } from './lease-feed.js';
 import { liveChange, widestOf } from './live-change.js';
@@ -28,7 +29,7 @@ import { ConfigurationRecord } from './record.js';
 import type { RetryPorts } from './retry.js';
 import type { PendingConfiguration } from './status.js';
 import { SubnetFileWriter } from './subnet-file-writer.js';
-import type { Former, Way } from './succession.js';
+import type { Way } from './succession.js';
 import { busy, Succession } from './succession.js';
 import { Tenancy } from './tenancy.js';
 
@@ -131,7 +132,9 @@ export class Supervisor {
       retireMs: options.retireMs ?? RETIRE_MS,
       createCarrier: (plan) => this.#createCarrier(plan),
       createTenancy: (leaseChanged) => this.#createTenancy(leaseChanged),
-      former: (plan, previous) => this.#former(plan, previous),
+      former: (plan, previous) =>
+        previous &&
+        findFormer(plan, { recorded: this.record.found, previous, log, planFor: (netConf) => this.#planFor(netConf) }),
       remember: (plans, signal) =>
         this.record.write(
           plans.map(({ netConf }) => netConf),
@@ -292,37 +295,6 @@ export class Supervisor {
       changed: () => this.succession.look(),
       leaseChanged,
     });
-  }
-
-  /** The recorded plan that peers still use, if it is another one and both can be open at once. */
-  #former(plan: Plan, previous: Lease | undefined): Former | undefined {
-    if (previous === undefined) return undefined;
-    let found: Former | undefined;
-    for (const netConf of this.record.found) {
-      const former = this.#recordedPlan(netConf);
-      if (former === undefined || leaseAs(previous, former.backend) === undefined) continue;
-      const how = liveChange(former, plan, previous.subnets);
-      if (how.refused !== undefined) {
-        const text = `the configuration before this one (backend ${netConf.backend.type}) is not kept open beside it`;
-        this.#log.warn('former', `${text}, so packets may be lost until peers have followed: ${how.refused}`);
-        continue;
-      }
-      if (how.way !== 'beside') continue;
-      const change = compareConfigurations(netConf, plan.netConf, previous.subnets);
-      const candidate = { plan: former, changes: change.kind === 'none' ? [] : change.changes };
-      // Of two, the one by which hosts reach this one that know of no other.
-      if (found === undefined || leadsWith(previous, former.backend)) found = candidate;
-    }
-    return found;
-  }
-
-  #recordedPlan(netConf: NetConf): Plan | undefined {
-    try {
-      return this.#planFor(netConf);
-    } catch (error) {
-      this.#log.warn('former', `the recorded configuration cannot be used any more: ${errorText(error)}`);
-      return undefined;
-    }
   }
 
   #tookEffect(): void {
