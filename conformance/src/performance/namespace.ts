@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { throwIfAborted } from '@overlay/core';
 import { command } from './command.js';
 
 const DIRECTORY = '/run/netns';
@@ -15,11 +16,13 @@ export interface Namespace {
 
 /** Makes a network namespace, with the lines of `ip -batch` carried out in it. It is removed when it is disposed of. */
 export async function makeNamespace(lines: readonly string[], signal: AbortSignal): Promise<Namespace> {
+  const never = new AbortController().signal;
   const name = `ovb-${process.pid}-${(made += 1)}`;
-  await command(['ip', 'netns', 'add', name], { signal });
+  throwIfAborted('benchmark', signal);
+  // Not ended half-way: nobody would know whether there is a namespace to be removed.
+  await command(['ip', 'netns', 'add', name], { signal: never });
   const remove = async (): Promise<void> => {
-    // Also after an abort.
-    await command(['ip', 'netns', 'del', name], { signal: new AbortController().signal });
+    await command(['ip', 'netns', 'del', name], { signal: never });
   };
   try {
     await command(['ip', '-n', name, '-batch', '-'], { signal, input: `${lines.join('\n')}\n` });

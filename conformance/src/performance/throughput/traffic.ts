@@ -12,6 +12,8 @@ const UDP_BYTES = 64;
 const NO_LOSS = 0.001;
 const SEARCH_STEPS = 10;
 const NEXT_RATE = 0.8;
+/** Where the search goes on, in datagrams a second, when a flood was too much for iperf3 itself. */
+const FLOOD = 200_000;
 const PINGS = 2000;
 const SERVER_PATIENCE_MS = 5000;
 
@@ -45,21 +47,25 @@ export async function measureTraffic(
   const { address } = server;
   const inPod = (argv: readonly string[]): Promise<string> =>
     command(['ip', 'netns', 'exec', from.name, ...argv], { signal });
-  const iperf = async (...more: readonly string[]): Promise<IperfSum> => {
-    const report = JSON.parse(await inPod(['iperf3', '-J', '-c', address, '-t', String(seconds), ...more])) as {
-      readonly end: { readonly sum_received?: IperfSum; readonly sum?: IperfSum };
+  const iperf = async (...more: readonly string[]): Promise<IperfSum | undefined> => {
+    const text = await inPod(['iperf3', '-J', '-c', address, '-t', String(seconds), ...more]);
+    const { end } = JSON.parse(text) as {
+      readonly end?: { readonly sum_received?: IperfSum; readonly sum?: IperfSum };
     };
     // A UDP report has the receiver's counts in `sum`, a TCP report in `sum_received`.
-    const sum = more.includes('-u') ? report.end.sum : report.end.sum_received;
+    return more.includes('-u') ? end?.sum : end?.sum_received;
+  };
+  const tcp = async (...more: readonly string[]): Promise<IperfSum> => {
+    const sum = await iperf(...more);
     if (sum) return sum;
     throw new OverlayError('OVERLAY_BENCH_FAILED', `benchmark: iperf3 to ${address} told nothing`);
   };
   await using serving = await serve(server.namespace, address, signal);
   void serving;
   const before = busySeconds();
-  const one = await iperf();
+  const one = await tcp();
   const busy = busySeconds() - before;
-  const eight = await iperf('-P', '8');
+  const eight = await tcp('-P', '8');
   const udpKpps = await lossless(iperf);
   const ping = await inPod(['ping', '-q', '-f', '-c', String(PINGS), address]);
   const tcpGbps = one.bits_per_second / 1e9;
@@ -73,15 +79,19 @@ export async function measureTraffic(
 }
 
 /** The highest rate without loss in thousands a second, 0 if none is found: first as fast as it goes, then less and less. */
-async function lossless(iperf: (...more: readonly string[]) => Promise<IperfSum>): Promise<number> {
-  let rate = 0;
+async function lossless(iperf: (...more: readonly string[]) => Promise<IperfSum | undefined>): Promise<number> {
+  const bits = 8 * UDP_BYTES;
+  /** Datagrams a second to try; infinite for as fast as it goes, which iperf3 calls 0. */
+  let rate = Infinity;
   for (let step = 0; step < SEARCH_STEPS; step += 1) {
-    const sum = await iperf('-u', '-l', String(UDP_BYTES), '-b', String(Math.round(rate)));
-    const { packets = 0, lost_packets: lost = 0, seconds } = sum;
+    const bitrate = Number.isFinite(rate) ? Math.round(rate * bits) : 0;
+    const sum = await iperf('-u', '-l', String(UDP_BYTES), '-b', String(bitrate));
+    // A flood can drown iperf3's own connection; then there is no report.
+    const { packets = 0, lost_packets: lost = 0, seconds } = sum ?? { seconds: 1 };
     const delivered = (packets - lost) / seconds;
-    if (lost <= packets * NO_LOSS) return delivered / 1000;
+    if (packets > 0 && lost <= packets * NO_LOSS) return delivered / 1000;
     // Never above what the last step tried, else the search would not come to an end.
-    rate = NEXT_RATE * Math.min(delivered, rate === 0 ? Infinity : rate / (8 * UDP_BYTES)) * 8 * UDP_BYTES;
+    rate = NEXT_RATE * Math.min(packets > 0 ? delivered : FLOOD, rate);
   }
   return 0;
 }
