@@ -3,13 +3,18 @@ import type { Entry } from './entry.js';
 const MINUTE = 60_000;
 /** How often an object is restored at once before its undoing counts as a quarrel. */
 const FREE_RESTORES = 8;
+/** How long it takes until one undoing is forgiven: what somebody undoes no oftener is restored at once for ever. */
+const FORGIVEN_MS = 10_000;
 const FIRST_HOLD_MS = 250;
 const LONGEST_HOLD_MS = 10_000;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 30_000;
 
 interface Quarrel {
-  count: number;
+  /** How often the object was undone since the quarrel began. */
+  times: number;
+  /** The same less what has been forgiven. */
+  heat: number;
   last: number;
 }
 
@@ -37,13 +42,14 @@ export class Patience {
   undone(entry: Entry, now: number): number {
     const quarrel = this.#quarrels.get(entry);
     if (!quarrel || now - quarrel.last > MINUTE) {
-      this.#quarrels.set(entry, { count: 1, last: now });
+      this.#quarrels.set(entry, { times: 1, heat: 1, last: now });
       return 0;
     }
-    quarrel.count += 1;
+    quarrel.times += 1;
+    quarrel.heat = Math.max(0, quarrel.heat - (now - quarrel.last) / FORGIVEN_MS) + 1;
     quarrel.last = now;
-    if (quarrel.count <= FREE_RESTORES) return 0;
-    const hold = this.#jitter(Math.min(FIRST_HOLD_MS * 2 ** (quarrel.count - FREE_RESTORES - 1), LONGEST_HOLD_MS));
+    if (quarrel.heat <= FREE_RESTORES) return 0;
+    const hold = this.#jitter(Math.min(FIRST_HOLD_MS * 2 ** (quarrel.heat - FREE_RESTORES - 1), LONGEST_HOLD_MS));
     this.#due.set(entry, now + hold);
     return hold;
   }
@@ -87,7 +93,7 @@ export class Patience {
 
   /** How often an entry was undone lately. */
   undoneCount(entry: Entry): number {
-    return this.#quarrels.get(entry)?.count ?? 0;
+    return this.#quarrels.get(entry)?.times ?? 0;
   }
 
   /** Takes out the entries that are due. */
