@@ -12,9 +12,10 @@ const COUNT = 1_000;
 const WIDE = parseNetConf('{"Network":"10.0.0.0/8"}');
 /** Exactly as many subnets as there are hosts. */
 const TIGHT = parseNetConf('{"Network":"10.0.0.0/8","SubnetMin":"10.1.0.0","SubnetMax":"10.4.231.0"}');
+/** The IPv6 subnets are scarce: nothing about the names of leases keeps two hosts from taking one of them. */
 const TIGHT_DUAL = parseNetConf(
-  '{"Network":"10.0.0.0/8","SubnetMin":"10.1.0.0","SubnetMax":"10.1.63.0",' +
-    '"EnableIPv6":true,"IPv6Network":"fd00:5::/48","IPv6SubnetMin":"fd00:5:0:100::","IPv6SubnetMax":"fd00:5:0:13f::"}',
+  '{"Network":"10.0.0.0/8","EnableIPv6":true,"IPv6Network":"fd00:5::/48",' +
+    '"IPv6SubnetMin":"fd00:5:0:100::","IPv6SubnetMax":"fd00:5:0:13f::"}',
 );
 
 describeWithEtcd('all at once', () => {
@@ -55,7 +56,7 @@ describeWithEtcd('all at once', () => {
   test.each([
     ['with room', WIDE, COUNT],
     ['into a range with exactly as many', TIGHT, COUNT],
-    ['into both families with exactly as many', TIGHT_DUAL, 64],
+    ['with exactly as many in IPv6', TIGHT_DUAL, 64],
   ])(
     'all get different subnets, %s',
     async (_, netConf, count) => {
@@ -74,10 +75,9 @@ describeWithEtcd('all at once', () => {
   );
 
   test('nothing is left of attempts that came too late: one etcd lease for each subnet', async () => {
-    const { states } = await acquireAll(64, TIGHT_DUAL);
-    expect(states).toHaveLength(64);
-    const leases = new Set((await server.keys('/')).map(({ lease }) => lease));
-    const granted = (await server.ctl('lease', 'list')).trim().split('\n').slice(1);
-    expect(granted.filter((lease) => leases.has(lease.replace(/^0+/, '')))).toHaveLength(64);
+    const granted = async (): Promise<string[]> => (await server.ctl('lease', 'list')).trim().split('\n').slice(1);
+    const before = new Set(await granted());
+    await acquireAll(64, TIGHT_DUAL);
+    expect((await granted()).filter((lease) => !before.has(lease))).toHaveLength(64);
   });
 });
