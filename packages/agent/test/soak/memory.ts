@@ -1,0 +1,63 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { until } from '../support/until.js';
+
+/** What an agent holds after a garbage collection, in bytes. */
+export interface MemorySample {
+  /** Everything that is resident, the pages of the program's file included. */
+  readonly rss: number;
+  /** Of that, what is no copy of a file. */
+  readonly anonymous: number;
+  readonly heapUsed: number;
+  readonly external: number;
+}
+
+/** How much more there is at the end than after the warm-up, in megabytes (10^6 bytes). */
+export type MemoryGrowth = Readonly<Record<keyof MemorySample, number>>;
+
+/** The samples that an agent's memory probe has written. */
+export class MemoryProbe {
+  readonly #file: string;
+  readonly #kill: () => void;
+
+  /** @param kill sends the agent SIGUSR2 */
+  constructor(file: string, kill: () => void) {
+    this.#file = file;
+    this.#kill = kill;
+  }
+
+  /** Takes one sample. */
+  async take(): Promise<MemorySample> {
+    const before = this.#samples().length;
+    this.#kill();
+    const taken = await until(() => this.#samples().at(before), 'the agent tells of its memory');
+    return taken;
+  }
+
+  #samples(): MemorySample[] {
+    if (!existsSync(this.#file)) return [];
+    const text = readFileSync(this.#file, 'utf8');
+    const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as MemorySample);
+  }
+}
+
+/** How many samples at each end are taken together: one alone has chance in it. */
+const AT_EACH_END = 5;
+
+/**
+ * The growth from the first samples to the last ones, each the median of five.
+ *
+ * @param samples those after the warm-up; at least ten
+ */
+export function growth(samples: readonly MemorySample[]): MemoryGrowth {
+  if (samples.length < 2 * AT_EACH_END) throw new Error(`${samples.length} samples are too few to tell a growth`);
+  const of = (member: keyof MemorySample): number => {
+    const values = samples.map((sample) => sample[member]);
+    return (median(values.slice(-AT_EACH_END)) - median(values.slice(0, AT_EACH_END))) / 1e6;
+  };
+  return { rss: of('rss'), anonymous: of('anonymous'), heapUsed: of('heapUsed'), external: of('external') };
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1];
+}

@@ -1,0 +1,56 @@
+import { describe, expect, test } from '@jest/globals';
+import type { MemorySample } from './memory.js';
+import { growth } from './memory.js';
+import { Random } from './random.js';
+import type { SoakReport } from './soak.js';
+import { verdict } from './verdict.js';
+
+const sample = (megabytes: number): MemorySample => {
+  const bytes = megabytes * 1e6;
+  return { rss: bytes, anonymous: bytes / 2, heapUsed: bytes / 4, external: 0 };
+};
+
+function report(samples: readonly MemorySample[], rest: Partial<SoakReport> = {}): SoakReport {
+  const memory = { first: samples[0], last: samples[samples.length - 1], growthMB: growth(samples) };
+  return { memory, pings: { sent: 100, lost: 0 }, disagreements: [], ...rest } as SoakReport;
+}
+
+describe('the verdict on a soak', () => {
+  test('passes over one sample that is larger than the others', () => {
+    const samples = [70, 70, 95, 70, 70, 70, 71, 71, 71, 90].map(sample);
+    expect(growth(samples).rss).toBe(1);
+    expect(verdict(report(samples))).toEqual([]);
+  });
+
+  test('tells of memory that grows steadily', () => {
+    const samples = Array.from({ length: 20 }, (_, i) => sample(70 + i / 4));
+    expect(verdict(report(samples))).toEqual(['the resident memory grew by 3.8 MB, expected at most 2']);
+  });
+
+  test('tells of lost pings, and of a kernel that disagrees with the store', () => {
+    const samples = Array.from({ length: 10 }, () => sample(70));
+    const rest = { pings: { sent: 100, lost: 3 }, disagreements: ['missing on h1: a route'] };
+    expect(verdict(report(samples, rest))).toEqual([
+      'missing on h1: a route',
+      '3 of 100 pings were lost, expected none',
+    ]);
+  });
+
+  test('needs samples to compare', () => {
+    expect(() => growth([sample(1), sample(2)])).toThrow('2 samples are too few');
+  });
+});
+
+describe('random steps', () => {
+  test('are the same for the same seed, and spread evenly', () => {
+    const draw = (seed: number): number[] => {
+      const random = new Random(seed);
+      return Array.from({ length: 2000 }, () => random.below(10));
+    };
+    expect(draw(1)).toEqual(draw(1));
+    expect(draw(1)).not.toEqual(draw(2));
+    for (let value = 0; value < 10; value += 1) {
+      expect(draw(3).filter((drawn) => drawn === value).length).toBeGreaterThan(150);
+    }
+  });
+});
