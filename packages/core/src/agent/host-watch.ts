@@ -27,6 +27,8 @@ export class HostWatch {
   readonly #events: HostWatchEvents;
   #host: Host | undefined;
   #waiting: string | undefined = 'the first look at the interfaces of this host';
+  /** Whether the present wait has been told of in the log. */
+  #said = false;
   #text = '';
   #subscription: Subscription | undefined;
   #cancelRetry: (() => void) | undefined;
@@ -74,7 +76,9 @@ export class HostWatch {
     if (host === undefined) {
       if (this.#waiting === waiting) return;
       this.#waiting = waiting;
-      this.#events.log.warn('host', `waiting for the interface of this host: ${waiting}`);
+      // Once for a wait: the reason lists the interfaces there are, and changes with them; the status has the latest.
+      if (!this.#said) this.#events.log.warn('host', `waiting for the interface of this host: ${waiting}`);
+      this.#said = true;
       this.#events.changed();
       return;
     }
@@ -82,6 +86,7 @@ export class HostWatch {
     if (this.#waiting === undefined && text === this.#text) return;
     const same = text === this.#text;
     this.#waiting = undefined;
+    this.#said = false;
     this.#text = text;
     this.#host = host;
     const addresses = FAMILIES.flatMap((family) => host[family]?.address ?? []).join(', ');
