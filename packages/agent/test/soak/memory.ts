@@ -41,19 +41,23 @@ export class MemoryProbe {
   }
 }
 
-/** How many samples at each end are taken together: one alone has chance in it. */
-const AT_EACH_END = 5;
+/** Fewer samples have no trend that could be told from chance. */
+const FEWEST = 10;
 
 /**
- * The growth from the first samples to the last ones, each the median of five.
+ * The growth from the first sample to the last by the trend through all of them: the median of the slopes between any
+ * two (Theil and Sen), so that neither a few outliers nor the moment of the last sample decide.
  *
- * @param samples those after the warm-up; at least ten
+ * @param samples those after the warm-up, taken at equal distances
  */
 export function growth(samples: readonly MemorySample[]): MemoryGrowth {
-  if (samples.length < 2 * AT_EACH_END) throw new Error(`${samples.length} samples are too few to tell a growth`);
+  if (samples.length < FEWEST) throw new Error(`${samples.length} samples are too few to tell a growth`);
   const of = (member: keyof MemorySample): number => {
-    const values = samples.map((sample) => sample[member]);
-    return (median(values.slice(-AT_EACH_END)) - median(values.slice(0, AT_EACH_END))) / 1e6;
+    const slopes: number[] = [];
+    samples.forEach((later, j) => {
+      for (let i = 0; i < j; i += 1) slopes.push((later[member] - samples[i][member]) / (j - i));
+    });
+    return (median(slopes) * (samples.length - 1)) / 1e6;
   };
   return { rss: of('rss'), anonymous: of('anonymous'), heapUsed: of('heapUsed'), external: of('external') };
 }

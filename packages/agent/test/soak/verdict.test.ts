@@ -16,15 +16,16 @@ function report(samples: readonly MemorySample[], rest: Partial<SoakReport> = {}
 }
 
 describe('the verdict on a soak', () => {
-  test('passes over one sample that is larger than the others', () => {
-    const samples = [70, 70, 95, 70, 70, 70, 71, 71, 71, 90].map(sample);
-    expect(growth(samples).rss).toBe(1);
+  test('passes over single samples that are larger, and over what goes up and down', () => {
+    const samples = [70, 71, 95, 70, 71, 70, 71, 70, 71, 90].map(sample);
+    expect(growth(samples).rss).toBeLessThan(1);
     expect(verdict(report(samples))).toEqual([]);
   });
 
-  test('tells of memory that grows steadily', () => {
-    const samples = Array.from({ length: 20 }, (_, i) => sample(70 + i / 4));
-    expect(verdict(report(samples))).toEqual(['the resident memory grew by 3.8 MB, expected at most 2']);
+  test('tells of memory that grows steadily, whatever the last sample is', () => {
+    const samples = Array.from({ length: 21 }, (_, i) => sample(i === 20 ? 70 : 70 + i / 4));
+    expect(growth(samples).rss).toBeCloseTo(5);
+    expect(verdict(report(samples))).toEqual(['the resident memory grew by 5.0 MB, expected at most 2']);
   });
 
   test('tells of lost pings, and of a kernel that disagrees with the store', () => {
