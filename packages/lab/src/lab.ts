@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import type { Family } from '@overlay/core';
@@ -60,6 +61,11 @@ export class Lab implements AsyncDisposable {
     return this.hosts.map((host) => host.startAgent(options));
   }
 
+  /** Whether every host's agent has written its `subnet.env`. */
+  allHaveSubnets(): boolean {
+    return this.hosts.every(({ subnetFile }) => existsSync(subnetFile));
+  }
+
   /**
    * Waits until every host's agent is ready, by default at most 10 s.
    *
@@ -71,7 +77,7 @@ export class Lab implements AsyncDisposable {
     const ends = await Promise.allSettled(
       this.hosts.map(async (host) => {
         try {
-          return await host.waitReady({ ...options, signal });
+          return await host.waitReady({ ...options, signal, mayAsk: () => this.allHaveSubnets() });
         } catch (error) {
           if (!signal.aborted) failed.abort(error);
           throw error;

@@ -48,16 +48,18 @@ export function readPodNetwork(file: string): PodNetwork | undefined {
 /**
  * Waits until a host's agent has written `subnet.env` and, where it answers it, `/readyz` says 200.
  *
+ * @param options.mayAsk when to begin asking `/readyz`. Each question starts a program, which takes its time from agents
+ * that are still starting.
  * @throws OverlayError `OVERLAY_LAB_AGENT_EXITED` as soon as the agent has ended, `OVERLAY_LAB_NOT_READY` with the
  * agent's own reason when the time is up, `OVERLAY_LAB_SUBNET_ENV`, `OVERLAY_ABORTED`.
  */
 export async function waitAgentReady(
   node: NetworkNode,
   agent: AgentProcess,
-  options: { timeoutMs: number; signal?: AbortSignal },
+  options: { timeoutMs: number; signal?: AbortSignal; mayAsk?: () => boolean },
 ): Promise<ReadyHost> {
   const { subnetFile, healthPort } = agent.command;
-  const { timeoutMs, signal } = options;
+  const { timeoutMs, signal, mayAsk = (): boolean => true } = options;
   let network: PodNetwork | undefined;
   let readyz: HealthAnswer | undefined;
   const ready = await poll(
@@ -67,6 +69,7 @@ export async function waitAgentReady(
       network ??= readPodNetwork(subnetFile);
       if (network === undefined) return false;
       if (healthPort === undefined) return true;
+      if (!mayAsk()) return false;
       readyz = await health(node, healthPort, '/readyz', { signal });
       return readyz.status === 200;
     },

@@ -110,7 +110,10 @@ export class LabSession {
     const ends = await Promise.allSettled(
       lab.hosts.map(async (host) => {
         try {
-          this.#ready.set(host, await host.waitReady({ timeoutMs: READY_MS, signal }));
+          this.#ready.set(
+            host,
+            await host.waitReady({ timeoutMs: READY_MS, signal, mayAsk: () => lab.allHaveSubnets() }),
+          );
           this.#progress.count('agents ready', this.#ready.size, lab.hosts.length);
         } catch (error) {
           if (!signal.aborted) failed.abort(error);

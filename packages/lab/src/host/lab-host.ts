@@ -99,7 +99,9 @@ export class LabHost extends NetworkNode {
    *
    * @throws OverlayError `OVERLAY_LAB_AGENT_EXITED`, `OVERLAY_LAB_NOT_READY`, `OVERLAY_LAB_SUBNET_ENV`, `OVERLAY_ABORTED`.
    */
-  async waitReady(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<ReadyHost> {
+  async waitReady(
+    options: { timeoutMs?: number; signal?: AbortSignal; mayAsk?: () => boolean } = {},
+  ): Promise<ReadyHost> {
     if (this.#agent === undefined) throw new TypeError(`lab: wait for the agent on ${this.name}: none was started`);
     return await waitAgentReady(this, this.#agent, { timeoutMs: 10_000, ...options });
   }
