@@ -17,6 +17,8 @@ const REMOVAL_RETRY_MS = 200;
 const LONGEST_REMOVAL_RETRY_MS = 30_000;
 /** How often in a minute an object that bears our marks, and that nobody wants, is removed at once. */
 const FREE_STRAYS = 8;
+/** Foreign objects remembered because something wanted may come that they keep from working. */
+const MOST_SHADOWS = 4096;
 
 /**
  * Whether a scope holds an object to be its own that is found in the kernel and that nobody wants. `wanted` gives what is
@@ -38,7 +40,9 @@ export interface WorkerContext {
 /** Brings one kind of object to what is wanted: reads, compares, writes the difference, listens. */
 export class KindWorker {
   readonly table: DesiredTable;
-  /** Found objects that keep wanted ones from working, by their own key. */
+  /**
+   * Found objects that keep others from working, by their own key: also where nothing is wanted yet, for a peer may come.
+   */
   readonly shadows = new Map<string, Shadow<KernelObject>>();
   readonly #claims = new Map<ScopeState, Claim[]>();
   readonly #suspects = new Set<string>();
@@ -319,7 +323,11 @@ export class KindWorker {
       return;
     }
     const shadow = this.kind.shadows?.(actual);
-    if (shadow && this.table.entries.find(shadow.object)) this.shadows.set(this.kind.key(actual), shadow);
+    if (!shadow) return;
+    // A host may have the internet's routes. Beyond that many only those are kept that matter now.
+    if (this.shadows.size < MOST_SHADOWS || this.table.entries.find(shadow.object)) {
+      this.shadows.set(this.kind.key(actual), shadow);
+    }
   }
 
   #mayRemoveStray(key: string): boolean {

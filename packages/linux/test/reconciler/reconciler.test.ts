@@ -275,6 +275,15 @@ describe('what is ours', () => {
     expect(scope.problems(9)).toEqual([]);
   });
 
+  test('a foreign object is in the way also of what is wanted only later', async () => {
+    kernel.things.set('shadow b', thing('shadow b'));
+    scope.set('first', [thing('a')]);
+    await scope.settled({ signal });
+    expect(scope.problems(9)).toEqual([]);
+    scope.set('second', [thing('b')]);
+    expect(scope.problems(9)).toEqual([{ owner: 'second', message: 'shadow b is in the way' }]);
+  });
+
   test('a closed scope leaves everything as it is', async () => {
     scope.set('peer', [thing('a')]);
     await scope.settled({ signal });
