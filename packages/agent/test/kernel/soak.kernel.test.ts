@@ -8,7 +8,8 @@ const DURATION_MS = 60_000;
 describe('an agent under churn', () => {
   test('stays small, loses no packet, and agrees with the store at the end', async () => {
     const report = await soak({ backend: 'vxlan', durationMs: DURATION_MS, seed: 7 });
-    expect(verdict(report)).toEqual([]);
+    // A minute is within the time in which V8 compiles; the hour judges resident memory.
+    expect(verdict(report, 'live')).toEqual([]);
     // It was no idle minute.
     for (const count of Object.values(report.steps)) expect(count).toBeGreaterThan(5);
     expect(report.restarts).toBeGreaterThanOrEqual(2);

@@ -28,6 +28,12 @@ describe('the verdict on a soak', () => {
     expect(verdict(report(samples))).toEqual(['the resident memory grew by 5.0 MB, expected at most 2']);
   });
 
+  test('finds a leak in what is live where resident memory says nothing yet', () => {
+    const leak = Array.from({ length: 21 }, (_, i) => ({ ...sample(70), heapUsed: 20e6 + i * 250_000 }));
+    expect(verdict(report(leak))).toEqual([]);
+    expect(verdict(report(leak), 'live')).toEqual(['the live memory grew by 5.0 MB, expected at most 2']);
+  });
+
   test('tells of lost pings, and of a kernel that disagrees with the store', () => {
     const samples = Array.from({ length: 10 }, () => sample(70));
     const rest = { pings: { sent: 100, lost: 3 }, disagreements: ['missing on h1: a route'] };
