@@ -121,7 +121,8 @@ export class EtcdServer {
   async grant(ttl: number): Promise<string> {
     const id = /^lease ([0-9a-f]+) granted/.exec(await this.ctl('lease', 'grant', String(ttl)))?.[1];
     if (id === undefined) throw new Error('etcdctl grants no lease');
-    return id;
+    // etcdctl pads it with zeros to 16 digits, which one in sixteen members' identities have in front.
+    return BigInt(`0x${id}`).toString(16);
   }
 
   async revision(): Promise<number> {
