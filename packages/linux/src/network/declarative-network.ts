@@ -1,6 +1,5 @@
 import { abortError, errorText, silentLogger } from '@overlay/core';
 import type {
-  Host,
   Lease,
   LeaseUpdate,
   Logger,
@@ -255,9 +254,4 @@ export class DeclarativeNetwork implements Network {
     const problem = this.#scope.problems(MOST_PROBLEMS).find(({ owner }) => owner === SELF)?.message;
     return problem === undefined ? { phase: 'starting', mtu } : { phase: 'failed', mtu, problem };
   }
-}
-
-/** Whether two hosts are the same as far as a network's objects go. */
-export function sameHost(a: Host, b: Host): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

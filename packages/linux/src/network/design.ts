@@ -1,4 +1,4 @@
-import type { Address, Host, Lease, PerFamily } from '@overlay/core';
+import type { Address, Host, Lease } from '@overlay/core';
 import type { Claim } from '../reconciler/kind-worker.js';
 import type { KernelObject } from '../reconciler/kind.js';
 
@@ -54,12 +54,4 @@ export interface NetworkDesign {
   readonly watch?: PeerWatch;
   /** The addresses of a peer to follow with {@link watch}. */
   watched?(lease: Lease): readonly Address[];
-}
-
-/** The members of a per-family value that are there. */
-export function presentFamilies(value: PerFamily<unknown>): ('ipv4' | 'ipv6')[] {
-  const families: ('ipv4' | 'ipv6')[] = [];
-  if (value.ipv4 !== undefined) families.push('ipv4');
-  if (value.ipv6 !== undefined) families.push('ipv6');
-  return families;
 }
