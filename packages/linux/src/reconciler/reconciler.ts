@@ -41,7 +41,7 @@ interface Waiter {
 export class Reconciler implements ScopeHost {
   /** Objects handed to their kinds so far to be written or removed, by kind. */
   readonly writes = new Map<string, number>();
-  readonly #workers: readonly KindWorker[];
+  #workers: readonly KindWorker[] = [];
   readonly #byKind = new Map<string, KindWorker>();
   readonly #patience = new Patience();
   readonly #clock: Clock;
@@ -49,6 +49,7 @@ export class Reconciler implements ScopeHost {
   readonly #abort = new AbortController();
   readonly #scopes = new Map<string, ScopeHandle>();
   readonly #waiters = new Set<Waiter>();
+  readonly #workerContext: WorkerContext;
   readonly #auditMs: number;
   #cancelTimer: (() => void) | undefined;
   #cancelAudit: (() => void) | undefined;
@@ -62,7 +63,7 @@ export class Reconciler implements ScopeHost {
     this.#logger = options.logger ?? silentLogger;
     this.#auditMs = options.auditMs ?? DEFAULT_AUDIT_MS;
     const metrics = options.metrics ?? noMetrics;
-    const context: WorkerContext = {
+    this.#workerContext = {
       clock: this.#clock,
       logger: this.#logger,
       patience: this.#patience,
@@ -72,8 +73,18 @@ export class Reconciler implements ScopeHost {
         metrics.count('kernel_writes_total', count, { kind });
       },
     };
-    this.#workers = [...options.kinds].sort((a, b) => a.rank - b.rank).map((kind) => new KindWorker(kind, context));
-    for (const worker of this.#workers) this.#byKind.set(worker.kind.name, worker);
+    for (const kind of options.kinds) this.add(kind);
+  }
+
+  /**
+   * Takes in a kind of objects, as a package that is loaded late brings it. One that is there under this name stays: give
+   * the same one to all who want such objects.
+   */
+  add(kind: Kind): void {
+    if (this.#byKind.has(kind.name)) return;
+    const worker = new KindWorker(kind, this.#workerContext);
+    this.#byKind.set(kind.name, worker);
+    this.#workers = [...this.#workers, worker].sort((a, b) => a.kind.rank - b.kind.rank);
   }
 
   /**
@@ -208,13 +219,14 @@ export class Reconciler implements ScopeHost {
 
   async #round(signal: AbortSignal): Promise<void> {
     // All at once: while one kind's objects are compared, the next one's are being listed.
-    const reads = this.#workers.map((worker) => worker.read(signal));
+    const workers = this.#workers;
+    const reads = workers.map((worker) => worker.read(signal));
     await Promise.allSettled(reads);
     await Promise.all(reads);
-    for (let i = this.#workers.length - 1; i >= 0; i -= 1) {
+    for (let i = workers.length - 1; i >= 0; i -= 1) {
       // What has come to be wanted meanwhile may be what takes the place of something that is to go.
       for (let step = this.#write(signal); step; step = this.#write(signal)) await step;
-      await this.#workers[i]?.sweep(signal);
+      await workers[i]?.sweep(signal);
     }
   }
 
