@@ -1,4 +1,4 @@
-// Builds what has changed: the native addon, every TypeScript project, the agent's bundle. When nothing changed since the
+// Builds what has changed: the native addons, every TypeScript project, the agent's bundle. When nothing changed since the
 // last build it only compares file times. Everything goes to stderr, so that a command which builds first can still
 // print one JSON object on stdout. `--force` builds whatever the times say.
 import { spawn } from 'node:child_process';
@@ -77,8 +77,10 @@ if (`${before.sources} ${before.made}` !== last || process.argv.includes('--forc
       throw new Error('the dependencies are not installed; run `npm ci` first');
     }
     rmSync(stampFile, { force: true });
-    const native = path.join(root, 'packages', 'linux', 'native', 'build.mjs');
-    if (existsSync(native)) await run('the native build', process.execPath, [native]);
+    for (const { name, folder } of packages) {
+      const native = path.join(folder, 'native', 'build.mjs');
+      if (existsSync(native)) await run(`${name}: the native build`, process.execPath, [native, '--arch', 'all']);
+    }
     prune(packages);
     const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     await run('tsc', process.execPath, [tsc, '--build', path.join(root, 'tsconfig.build.json')]);

@@ -9,6 +9,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { checkAddon, targets } from '../packages/linux/native/compile.mjs';
 import { workspaces } from './workspaces.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -42,14 +43,29 @@ function checkManifest({ name, folder, manifest }) {
     problem(name, '@overlay/core is not optional');
 }
 
+/** Every addon of a package must be there for every processor, and be what its name says. */
+function checkAddons(name, folder, paths) {
+  const addons = [...paths].filter((file) => /^prebuilds\/.*\.node$/.test(file));
+  if (addons.length === 0) problem(name, 'the tarball has no prebuilt addon below prebuilds/');
+  for (const addon of new Set(addons.map((file) => path.basename(file)))) {
+    for (const arch of Object.keys(targets)) {
+      const file = `prebuilds/linux-${arch}/${addon}`;
+      try {
+        if (paths.has(file)) checkAddon(path.join(folder, file), arch);
+        else problem(name, `the tarball lacks ${file}`);
+      } catch (error) {
+        problem(name, error.message);
+      }
+    }
+  }
+}
+
 /** What must be in the tarball. @param {{ path: string, mode: number }[]} files */
-function checkFiles({ name, manifest }, files) {
+function checkFiles({ name, folder, manifest }, files) {
   const paths = new Set(files.map((file) => file.path));
   const holds = (start) => [...paths].some((file) => file.startsWith(start));
   if (!holds('dist/')) problem(name, 'the tarball has no dist/');
-  if (name === '@overlay/linux' && ![...paths].some((file) => /^prebuilds\/.*\.node$/.test(file))) {
-    problem(name, 'the tarball has no prebuilt addon below prebuilds/');
-  }
+  if (existsSync(path.join(folder, 'native', 'build.mjs'))) checkAddons(name, folder, paths);
   for (const file of Object.values(manifest.bin ?? {})) {
     if (!paths.has(path.posix.normalize(file))) problem(name, `the tarball lacks its program ${file}`);
   }

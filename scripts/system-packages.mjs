@@ -8,12 +8,24 @@ import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
+/** What compiles the addons for the other processor that they are shipped for. */
+function crossCompiler(arch) {
+  const other = { x64: ['aarch64', 'arm64'], arm64: ['x86-64', 'amd64'] }[arch];
+  if (other === undefined) return [];
+  const triplet = `${other[0].replace('-', '_')}-linux-gnu`;
+  return [
+    { debian: `gcc-${other[0]}-linux-gnu`, command: `${triplet}-gcc` },
+    { debian: `libc6-dev-${other[1]}-cross`, file: `/usr/${triplet}/include/stdlib.h` },
+  ];
+}
+
 /** How each need shows itself: a command on the path, or a file. */
 const needs = {
   build: [
     { debian: 'gcc', command: 'gcc' },
     { debian: 'libc6-dev', file: '/usr/include/stdlib.h' },
     { debian: 'linux-libc-dev', file: '/usr/include/linux/rtnetlink.h' },
+    ...crossCompiler(process.arch),
   ],
   kernel: [
     { debian: 'iproute2', command: 'ip' },
