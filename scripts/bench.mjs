@@ -21,21 +21,29 @@ function takeBackend(given) {
   return { backend: joined ?? given[at + 1], rest: [...given.slice(0, at), ...given.slice(at + width)] };
 }
 
-const { backend, rest } = takeBackend(process.argv.slice(2));
+const { backend = process.argv[2] === 'start' ? 'vxlan' : undefined, rest } = takeBackend(process.argv.slice(2));
 const subject = path.join(scripts, 'bench', 'subjects', `${backend}.mjs`);
 if (backend === undefined || !backends.includes(backend) || !existsSync(subject)) {
   process.stderr.write(
     `bench: --backend: expected one of ${backends.join(', ')}, got ${backend ?? 'nothing'}\n` +
       'usage: npm run --silent bench -- scale --backend NAME --hosts N [--json]\n' +
-      '       npm run --silent bench -- throughput --backend NAME [--json]\n',
+      '       npm run --silent bench -- throughput --backend NAME [--json]\n' +
+      '       npm run --silent bench -- start [--backend NAME] [--rounds N] [--idle SECONDS] [--json]\n',
   );
   process.exit(2);
 }
 if (!prepare(root, ['build', 'kernel'])) process.exit(1);
 
 const program = path.join(root, 'conformance', 'dist', 'performance', 'main.js');
-const measured = rest[0] === 'scale' ? ['--program', await bundleMeasured(root, subject)] : [];
-const child = spawn(process.execPath, [program, ...rest, '--subject', subject, ...measured], { stdio: 'inherit' });
+/** What the benchmark is to measure. */
+async function measured(what) {
+  if (what === 'start') {
+    return ['--program', path.join(root, 'packages', 'agent', 'bin', 'overlayd.cjs'), '--backend', backend];
+  }
+  return ['--subject', subject, ...(what === 'scale' ? ['--program', await bundleMeasured(root, subject)] : [])];
+}
+
+const child = spawn(process.execPath, [program, ...rest, ...(await measured(rest[0]))], { stdio: 'inherit' });
 // The program removes its namespaces on a signal, so this process must outlive it. A terminal sends Ctrl-C to both; any
 // other sender reaches only this process, and the signal is passed on.
 for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {

@@ -8,3 +8,5 @@ export { benchThroughput } from './throughput/throughput.js';
 export type { Traffic } from './throughput/traffic.js';
 export type { Wire } from './throughput/pair.js';
 export type { Sustained } from './scale/sustain.js';
+export type { StartOptions, StartReport, Starts } from './start/start.js';
+export { benchStart } from './start/start.js';

@@ -5,11 +5,14 @@ import { parseArgs } from 'node:util';
 import { errorText, OverlayError } from '@overlay/core';
 import { benchScale } from './scale/scale.js';
 import { scaleTable } from './scale/table.js';
+import { benchStart } from './start/start.js';
+import { startTable } from './start/table.js';
 import { throughputTable } from './throughput/table.js';
 import { benchThroughput } from './throughput/throughput.js';
 
 const USAGE = `usage: bench scale --subject FILE --hosts N [--program FILE] [--rounds N] [--changes N] [--sustain SECONDS] [--json]
        bench throughput --subject FILE [--rounds N] [--seconds N] [--json]
+       bench start --program FILE [--backend TYPE] [--rounds N] [--idle SECONDS] [--json]
 `;
 
 const OPTIONS = {
@@ -20,6 +23,8 @@ const OPTIONS = {
   changes: { type: 'string' },
   sustain: { type: 'string' },
   seconds: { type: 'string' },
+  backend: { type: 'string' },
+  idle: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const;
@@ -32,7 +37,7 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  if (what === undefined || subject === undefined || positionals.length !== 1) throw wrongOption(USAGE.trim());
+  if (what === undefined || positionals.length !== 1) throw wrongOption(USAGE.trim());
   const abort = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
@@ -41,11 +46,27 @@ async function main(): Promise<void> {
     });
   }
   const progress = (text: string): void => void process.stderr.write(`${text}\n`);
-  const common = { subject, signal: abort.signal, progress, ...count('rounds', values.rounds) };
+  const common = { signal: abort.signal, progress, ...count('rounds', values.rounds) };
+  if (what === 'start') {
+    const { program, backend } = values;
+    if (program === undefined) throw wrongOption(`--program: expected the agent's file, got nothing\n${USAGE.trim()}`);
+    favourMeasurement();
+    const { idle } = count('idle', values.idle);
+    const report = await benchStart({
+      ...common,
+      program,
+      ...(backend !== undefined && { backend }),
+      ...(idle !== undefined && { idleSeconds: idle }),
+    });
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : startTable(report));
+    return;
+  }
+  if (subject === undefined) throw wrongOption(`--subject: expected a module, got nothing\n${USAGE.trim()}`);
   if (what === 'scale') {
     favourMeasurement();
     const report = await benchScale({
       ...common,
+      subject,
       ...(values.program === undefined ? {} : { program: [values.program] }),
       hosts: count('hosts', values.hosts ?? '').hosts ?? NaN,
       ...count('changes', values.changes),
@@ -55,11 +76,11 @@ async function main(): Promise<void> {
     return;
   }
   if (what === 'throughput') {
-    const report = await benchThroughput({ ...common, ...count('seconds', values.seconds) });
+    const report = await benchThroughput({ ...common, subject, ...count('seconds', values.seconds) });
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : throughputTable(report));
     return;
   }
-  throw wrongOption(`expected scale or throughput, got ${what}\n${USAGE.trim()}`);
+  throw wrongOption(`expected scale, throughput or start, got ${what}\n${USAGE.trim()}`);
 }
 
 /**

@@ -7,7 +7,7 @@ import { openLinux } from '@overlay/linux';
 import type { Linux } from '@overlay/linux';
 import { firstValueFrom, of } from 'rxjs';
 import type { Subject } from '../subject.js';
-import { ownMemory } from './memory.js';
+import { memoryOf } from '../memory.js';
 import { NETWORK, OWN_SUBNET } from './population.js';
 import type { Answer, Order } from './protocol.js';
 
@@ -46,7 +46,7 @@ class Measured {
       processMs: (whole.user + whole.system) / 1000,
       writes: this.#writes(),
       amiss: (status?.failed ?? 0) + (status?.pending ?? 0),
-      memory: ownMemory(),
+      memory: memoryOf('self'),
     };
     process.stdout.write(`${JSON.stringify(answer)}\n`);
   }

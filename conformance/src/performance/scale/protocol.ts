@@ -1,3 +1,4 @@
+import type { Memory } from '../memory.js';
 import type { Host } from '@overlay/core';
 
 /**
@@ -31,12 +32,4 @@ export interface Answer {
   /** Objects that are not as wanted. */
   readonly amiss: number;
   readonly memory: Memory;
-}
-
-/** Memory of a process in bytes. */
-export interface Memory {
-  readonly resident: number;
-  readonly anonymous: number;
-  /** The most that was resident at any time since the program began. */
-  readonly peak: number;
 }

@@ -122,7 +122,7 @@ export class Supervisor {
         events.configurationJudged();
       },
     });
-    this.preflight = new Preflight({ logger: this.#logger, changed });
+    this.preflight = new Preflight({ clock: this.#clock, logger: this.#logger, changed });
     this.file = options.subnetFile && new SubnetFileWriter(options.subnetFile, ports, { log, changed });
     this.record = new ConfigurationRecord(options.stateFile, { ...ports, log, changed });
     this.succession = new Succession({

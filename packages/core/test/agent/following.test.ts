@@ -314,6 +314,9 @@ describe('the log', () => {
       { level: 'warning', check: 'forward-policy', message: 'FORWARD policy is DROP', remedy: 'accept 10.244.0.0/16' },
     ];
     await world.started();
+    // Not before those who wait for the start have been served.
+    expect(world.agent.status().findings).toEqual([]);
+    await world.clock.advance(250);
     expect(world.agent.status().findings).toEqual(world.backend.findings);
     expect(world.logger.matching(/^warn FORWARD policy is DROP; accept 10.244.0.0\/16$/)).toHaveLength(1);
   });
