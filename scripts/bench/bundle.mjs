@@ -14,8 +14,12 @@ export async function bundleMeasured(root, subject) {
   await build({
     stdin: {
       contents:
-        // As the agent's launcher does, before anything else.
-        `import { setFlagsFromString } from 'node:v8'; setFlagsFromString('--semi-space-growth-factor=1');\n` +
+        // As the agent's launcher and the agent do, before anything else.
+        `import { setFlagsFromString } from 'node:v8';\n` +
+        `import { releaseProgramPages } from '@overlay/linux';\n` +
+        `setFlagsFromString('--semi-space-growth-factor=1');\n` +
+        `setFlagsFromString('--no-parallel-scavenge');\n` +
+        `releaseProgramPages();\n` +
         `import { runMeasured } from ${JSON.stringify(measured)};\n` +
         `import { subject } from ${JSON.stringify(subject)};\nvoid runMeasured(subject);\n`,
       resolveDir: root,

@@ -2,7 +2,7 @@ import process from 'node:process';
 import { isatty } from 'node:tty';
 import { errorCode, errorText, systemClock } from '@overlay/core';
 import type { InstanceLock } from '@overlay/linux';
-import { acquireInstance } from '@overlay/linux';
+import { acquireInstance, releaseProgramPages } from '@overlay/linux';
 import { readConfiguration } from './compose/configuration.js';
 import type { HostAgent } from './compose/host-agent.js';
 import { startHostAgent } from './compose/host-agent.js';
@@ -89,6 +89,7 @@ async function run(settings: Settings, times: StartTimes): Promise<number> {
     });
     log.hold();
     times.mark('instance held');
+    shedStart(log);
     agent = await startHostAgent({ settings, netConf, logger: log, times, signal });
     const cancelHold = systemClock.after(HOLD_MS, () => log.release());
     agent.ready({ signal }).then(
@@ -96,6 +97,7 @@ async function run(settings: Settings, times: StartTimes): Promise<number> {
         cancelHold();
         log.release();
         log.debug(times.finish('ready'));
+        shedStart(log);
       },
       () => cancelHold(),
     );
@@ -113,6 +115,15 @@ async function run(settings: Settings, times: StartTimes): Promise<number> {
   await lock?.release();
   log.release();
   return code;
+}
+
+/** Lets go of what memory only the start needed. */
+function shedStart(log: Log): void {
+  try {
+    releaseProgramPages();
+  } catch (error) {
+    log.debug(errorText(error));
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

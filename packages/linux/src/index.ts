@@ -39,6 +39,9 @@ export type { OpenNetlinkOptions } from './netlink/socket.js';
 export { openNetlink } from './netlink/socket.js';
 export type { Link } from './netlink/rtnetlink/link.js';
 
+// This process
+export { releaseProgramPages } from './process/program-pages.js';
+
 // The host
 export type { InterfaceOptions } from './host/index.js';
 export { chooseInterface, observeHost, parseInterfaceOptions } from './host/index.js';

@@ -50,6 +50,7 @@ export interface NativeNetlink {
   closeMonitor(handle: MonitorHandle): void;
   readNetnsFile(netns: string | undefined, path: string): Promise<string>;
   writeNetnsFile(netns: string | undefined, path: string, text: string): Promise<void>;
+  releaseProgramPages(): number;
 }
 
 const FILE = 'overlay-netlink.node';

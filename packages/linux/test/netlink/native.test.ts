@@ -48,6 +48,7 @@ test('the one in the package is found and has its functions', () => {
     'readNetnsFile',
     'submit',
     'writeNetnsFile',
+    'releaseProgramPages',
   ]);
 });
 

@@ -47,6 +47,9 @@ class ScriptedAddon implements NativeNetlink {
   readNetnsFile(): Promise<string> {
     return Promise.resolve('');
   }
+  releaseProgramPages(): number {
+    throw new Error('not part of these tests');
+  }
   writeNetnsFile(): Promise<void> {
     return Promise.resolve();
   }
