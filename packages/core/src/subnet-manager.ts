@@ -23,6 +23,13 @@ export interface AcquireRequest {
   readonly wanted?: PerFamily<Prefix>;
 }
 
+/** How an acquisition is ended, and whom it tells what it waits for. */
+export interface AcquireOptions {
+  readonly signal: AbortSignal;
+  /** Called with one line when it has to wait for something that others must do, and again when that is another thing. */
+  waiting?(reason: string): void;
+}
+
 /** The lease that this host holds. */
 export interface OwnLeaseState {
   readonly lease: Lease;
@@ -62,7 +69,7 @@ export interface SubnetManager {
    * @throws OverlayError `OVERLAY_RANGE_FULL` when no subnet is free, `OVERLAY_ABORTED`, `OVERLAY_CLOSED`,
    *   `OVERLAY_LEASE_INVALID` when the configuration and what the store dictates contradict each other.
    */
-  acquire(request: AcquireRequest, options: { readonly signal: AbortSignal }): Promise<OwnLease>;
+  acquire(request: AcquireRequest, options: AcquireOptions): Promise<OwnLease>;
 
   /** Asks for a new snapshot of {@link leases$}, read from the store itself. */
   resync(): void;

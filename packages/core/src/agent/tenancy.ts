@@ -96,7 +96,13 @@ export class Tenancy {
     const own = await this.#retried('acquiring a lease', signal, () => {
       published = attributes();
       const request = { hostId, netConf, attributes: published, ...(wanted && { wanted }) };
-      return subnetManager.acquire(request, { signal });
+      return subnetManager.acquire(request, {
+        signal,
+        waiting: (reason) => {
+          this.#context.log.info('lease', `waiting for a lease: ${reason}`);
+          this.waitsFor(`a lease for this host: ${reason}`);
+        },
+      });
     });
     await this.#follow(own, signal);
     this.#published = published;

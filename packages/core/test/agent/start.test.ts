@@ -138,6 +138,21 @@ describe('rule 12: what is missing is told by its name', () => {
     expect(world.missing()).toEqual([]);
   });
 
+  test('lease, with what the store waits for', async () => {
+    const { store } = flaky();
+    let assigned = (): void => undefined;
+    store.onAcquire = ({ waiting }) =>
+      new Promise((resolve) => {
+        assigned = resolve;
+        waiting?.('Node a has no podCIDR yet');
+      });
+    await world.started();
+    expect(world.agent.status().waitingFor).toEqual(['lease: a lease for this host: Node a has no podCIDR yet']);
+    assigned();
+    await settle();
+    expect(world.missing()).toEqual([]);
+  });
+
   test('a lease for which the host has no address of the family', async () => {
     world = new World({}, { netConf: conf({ EnableIPv6: true, IPv6Network: 'fd00:42::/56' }) });
     world.backend.attributesFailures = 1_000;

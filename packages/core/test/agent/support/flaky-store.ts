@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs';
 import { defer } from 'rxjs';
 import type {
+  AcquireOptions,
   AcquireRequest,
   ConfigEvent,
   Lease,
@@ -20,7 +21,7 @@ export class FlakyStore implements SubnetManager {
   readonly published: LeaseAttributes[] = [];
   resyncs = 0;
   onPrevious: (() => Promise<void>) | undefined;
-  onAcquire: (() => Promise<void>) | undefined;
+  onAcquire: ((options: AcquireOptions) => Promise<void>) | undefined;
   onPublish: (() => Promise<void>) | undefined;
   /** In the place of the other one's streams, from the next subscription on. */
   configs: Observable<ConfigEvent> | undefined;
@@ -40,9 +41,9 @@ export class FlakyStore implements SubnetManager {
     return this.store.previous(hostId, options);
   }
 
-  async acquire(request: AcquireRequest, options: Aborting): Promise<OwnLease> {
+  async acquire(request: AcquireRequest, options: AcquireOptions): Promise<OwnLease> {
     this.acquired.push(request);
-    await this.onAcquire?.();
+    await this.onAcquire?.(options);
     const own = await this.store.acquire(request, options);
     return {
       state$: own.state$,
