@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { decodeRange, decodeTxn, decodeWatch, encodeRange, encodeTxn, encodeWatch } from '../dist/rpc/messages.js';
-import { MessageReader, MessageWriter } from '../dist/rpc/wire.js';
+import { MessageReader, MessageWriter } from '@overlay/core/protobuf';
 
 const hex = (writer: MessageWriter): string => writer.finish().toString('hex');
 const reader = (text: string): MessageReader => new MessageReader(Buffer.from(text.replaceAll(' ', ''), 'hex'));
@@ -103,7 +103,7 @@ describe('messages on the wire', () => {
     ['ends within a field of fixed length', '7d0000'],
     ['a number of eleven bytes', '10ffffffffffffffffffffff01'],
   ])('what is no message is refused: %s', (_, text) => {
-    expect(() => decodeRange(reader(text))).toThrow('an answer of etcd cannot be read');
+    expect(() => decodeRange(reader(text))).toThrow('a message of protocol buffers cannot be read');
   });
 
   test.each([0n, 1n, 127n, 128n, 300n, 2n ** 32n, 2n ** 53n, 2n ** 63n - 1n])('%s survives', (value) => {

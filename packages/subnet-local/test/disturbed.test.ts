@@ -273,7 +273,7 @@ describe('a directory that others disturb', () => {
     const [first] = await three();
     const wide = encodeLease({ attributes: attributesOf(9), hostId: 'host-9', expiresAt: Date.now() + 60_000 });
     writeFileSync(join(directory, '10.5.0.0-16'), wide);
-    await first.problem(/host host-9 holds 10\.5\.0\.0\/16, which overlaps our 10\.5\./);
+    await first.problem(/host-9 \(.*\) holds 10\.5\.0\.0\/16, which overlaps our 10\.5\./);
     // Renewing and publishing go on all the same.
     await first.own!.publish(attributesOf(77), { signal: new AbortController().signal });
     expect(readFileSync(join(directory, first.file), 'utf8')).toContain('192.0.2.77');

@@ -7,12 +7,13 @@ import type { Logger } from '../ports/logger.js';
 import { silentLogger } from '../ports/logger.js';
 import type { Metrics } from '../ports/metrics.js';
 import { noMetrics } from '../ports/metrics.js';
+import { wait } from '../wait.js';
 import { agentStatus, missingOf } from './agent-status.js';
 import type { AgentOptions } from './options.js';
 import { readinessOf, waitingFor } from './readiness.js';
 import type { AgentPhase, AgentStatus } from './status.js';
 import { Supervisor } from './supervisor.js';
-import { deferred, pause, unlessAborted } from './waiting.js';
+import { deferred, unlessAborted } from './waiting.js';
 
 /** How long starting waits for a store that says nothing at all. */
 const SILENCE_MS = 1_000;
@@ -156,7 +157,7 @@ export class Agent {
     this.#phase = 'starting';
     this.#startedAt = this.#clock.now();
     const heard = new AbortController();
-    const silence = pause(this.#clock, SILENCE_MS, 'starting the agent', heard.signal).catch(() => undefined);
+    const silence = wait(this.#clock, SILENCE_MS, 'starting the agent', heard.signal).catch(() => undefined);
     this.#supervisor.start();
     try {
       await Promise.race([this.#judged.promise, silence, this.done]);
@@ -184,7 +185,7 @@ export class Agent {
     // Ending begins with the next turn, since a part that failed is still telling of it.
     await Promise.resolve();
     const late = new AbortController();
-    const limit = pause(this.#clock, STOP_MS, 'stopping the agent', late.signal).then(
+    const limit = wait(this.#clock, STOP_MS, 'stopping the agent', late.signal).then(
       () => this.#logger.warn(`stopping: something did not end within ${STOP_MS} ms and is left behind`),
       () => undefined,
     );

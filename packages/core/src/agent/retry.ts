@@ -1,6 +1,7 @@
 import { errorCode, errorText } from '../errors.js';
 import type { Clock } from '../ports/clock.js';
-import { pause, unlessAborted } from './waiting.js';
+import { wait } from '../wait.js';
+import { unlessAborted } from './waiting.js';
 
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 30_000;
@@ -62,7 +63,7 @@ export async function retry<T>(ports: RetryPorts, operation: Retried<T>): Promis
       if (signal.aborted || isFatal(error)) throw error;
       const delay = retryDelay(failures, ports.random);
       operation.failed(error, delay);
-      await pause(ports.clock, delay, what, signal);
+      await wait(ports.clock, delay, what, signal);
     }
   }
 }

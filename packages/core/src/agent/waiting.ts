@@ -1,6 +1,5 @@
 import type { Observable, Subscription } from 'rxjs';
 import { abortError, OverlayError } from '../errors.js';
-import type { Clock } from '../ports/clock.js';
 
 /** A promise together with the means to settle it. */
 export interface Deferred<T> {
@@ -19,25 +18,6 @@ export function deferred<T>(): Deferred<T> {
   });
   promise.catch(() => undefined);
   return { promise, resolve, reject };
-}
-
-/** Waits on the given clock. Rejects with `OVERLAY_ABORTED` once the signal is given. */
-export function pause(clock: Clock, ms: number, what: string, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(abortError(what, signal));
-      return;
-    }
-    const aborted = (): void => {
-      cancel();
-      reject(abortError(what, signal));
-    };
-    const cancel = clock.after(ms, () => {
-      signal.removeEventListener('abort', aborted);
-      resolve();
-    });
-    signal.addEventListener('abort', aborted, { once: true });
-  });
 }
 
 /** The promise's outcome, or `OVERLAY_ABORTED` as soon as the signal is given, whatever the promise does then. */

@@ -1,12 +1,12 @@
 import type { AcquireRequest, Clock, Logger, PerFamily, Prefix } from '@overlay/core';
 import { abortError, errorCode, errorText, formatLeaseValue, OverlayError, throwIfAborted } from '@overlay/core';
+import { Backoff, wait } from '@overlay/core/store';
 import type { EtcdClient } from '../client/etcd-client.js';
 import type { Agent } from '../store/host-record.js';
 import { formatHostRecord } from '../store/host-record.js';
 import type { LeaseBook } from '../store/lease-book.js';
 import type { LeaseRecord } from '../store/lease-record.js';
 import type { StoreKeys } from '../store/store-keys.js';
-import { Backoff, wait } from '../wait.js';
 import { leaseTransaction } from './lease-transaction.js';
 import type { Plan } from './plan.js';
 import { planLease } from './plan.js';

@@ -1,17 +1,14 @@
 import type { Clock, Lease, LeaseAttributes, Logger, OwnLease, OwnLeaseState } from '@overlay/core';
-import { errorCode, errorText, OverlayError, throwIfAborted } from '@overlay/core';
+import { errorCode, errorText, FAMILIES, OverlayError, throwIfAborted } from '@overlay/core';
+import { Backoff, jittered, Publications, Rivals, subnetsText, wait } from '@overlay/core/store';
 import type { Observable, Subscription } from 'rxjs';
 import { BehaviorSubject } from 'rxjs';
 import type { Acquired } from '../allocation/acquire-lease.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import type { Agent } from '../store/host-record.js';
-import { subnetsText } from '../store/lease-record.js';
 import type { StoreKeys } from '../store/store-keys.js';
 import type { LeaseView } from '../view/lease-view.js';
-import { Backoff, jittered, wait } from '../wait.js';
 import { LeaseMender } from './lease-mender.js';
-import { Publications } from './publications.js';
-import { Rivals } from './rivals.js';
 
 export interface LeaseKeeperOptions {
   readonly hostId: string;
@@ -43,7 +40,10 @@ export class LeaseKeeper implements OwnLease {
   readonly #state: BehaviorSubject<OwnLeaseState>;
   readonly #closing = new AbortController();
   readonly #subscriptions: Subscription[] = [];
-  readonly #rivals = new Rivals();
+  // The same subnets: that is one lease, and whose it is shows elsewhere.
+  readonly #rivals = new Rivals((own, other) =>
+    FAMILIES.every((family) => own.subnets[family] === other.subnets[family]),
+  );
   readonly #publications = new Publications();
   readonly #backoff = new Backoff(FIRST_RETRY_MS, LONGEST_RETRY_MS);
   readonly #mender: LeaseMender;

@@ -1,5 +1,6 @@
 import type { Clock, LeaseAttributes, Logger, PerFamily, Prefix } from '@overlay/core';
 import { formatLeaseValue } from '@overlay/core';
+import { addressText, Patience, subnetsOverlap, subnetsText } from '@overlay/core/store';
 import type { Acquired } from '../allocation/acquire-lease.js';
 import { leaseTransaction } from '../allocation/lease-transaction.js';
 import type { EtcdClient } from '../client/etcd-client.js';
@@ -7,13 +8,11 @@ import type { KeyValue } from '../rpc/messages.js';
 import type { Agent, HostRecord } from '../store/host-record.js';
 import { formatHostRecord, speaksOf } from '../store/host-record.js';
 import { LeaseBook } from '../store/lease-book.js';
-import { addressText, subnetsOverlap, subnetsText } from '../store/lease-record.js';
 import type { LeaseRecord } from '../store/lease-record.js';
 import type { StoreKeys } from '../store/store-keys.js';
 import type { LeaseView } from '../view/lease-view.js';
 import type { Belief, Finding, Verdict } from './judge.js';
 import { judge } from './judge.js';
-import { Patience } from './patience.js';
 
 export interface LeaseMenderOptions {
   readonly hostId: string;

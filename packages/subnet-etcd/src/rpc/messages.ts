@@ -1,5 +1,5 @@
-import type { MessageReader } from './wire.js';
-import { MessageWriter } from './wire.js';
+import type { MessageReader } from '@overlay/core/protobuf';
+import { MessageWriter } from '@overlay/core/protobuf';
 
 /*
  * The messages of etcd's v3 API (api/etcdserverpb/rpc.proto and api/mvccpb/kv.proto of etcd 3.4) that are used here,

@@ -1,6 +1,6 @@
 import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse, WatchRequest, WatchResponse } from './messages.js';
 import { decodeRange, decodeTxn, decodeWatch, encodeRange, encodeTxn, encodeWatch } from './messages.js';
-import { MessageReader, MessageWriter } from './wire.js';
+import { MessageReader, MessageWriter } from '@overlay/core/protobuf';
 
 /** One method of etcd's API: where it is and how its messages look on the wire. */
 export interface Method<Request, Response> {

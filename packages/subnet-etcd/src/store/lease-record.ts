@@ -1,5 +1,5 @@
-import type { Lease, LeaseAttributes, PerFamily, Prefix } from '@overlay/core';
-import { FAMILIES, parseLeaseKey, parseLeaseValue, prefixesOverlap } from '@overlay/core';
+import type { LeaseAttributes, PerFamily, Prefix } from '@overlay/core';
+import { parseLeaseKey, parseLeaseValue } from '@overlay/core';
 import type { KeyValue } from '../rpc/messages.js';
 
 /** One lease as it is in etcd. Its value is read when somebody wants to know it. */
@@ -55,24 +55,4 @@ export class LeaseRecord {
     if ('problem' in reading) this.#problem = reading.problem;
     else this.#attributes = reading.attributes;
   }
-}
-
-/** Whether two hosts with these subnets would have an address in common. */
-export function subnetsOverlap(a: PerFamily<Prefix>, b: PerFamily<Prefix>): boolean {
-  return FAMILIES.some((family) => {
-    const [one, other] = [a[family], b[family]];
-    return one !== undefined && other !== undefined && prefixesOverlap(one, other);
-  });
-}
-
-/** Subnets as they are shown to a person: `10.5.34.0/24 and fc00:0:0:22::/64`. */
-export function subnetsText(subnets: PerFamily<Prefix>): string {
-  return FAMILIES.map((family) => subnets[family])
-    .filter((subnet) => subnet !== undefined)
-    .join(' and ');
-}
-
-/** Where a lease's holder is reached, as it is shown to a person. */
-export function addressText({ attributes }: Pick<Lease, 'attributes'>): string {
-  return attributes.ipv4?.publicIP ?? attributes.ipv6?.publicIP ?? 'no address';
 }

@@ -1,11 +1,11 @@
 import type { Clock, LeaseEvent, Logger } from '@overlay/core';
 import { errorCode, errorText } from '@overlay/core';
+import { Backoff, wait } from '@overlay/core/store';
 import { BehaviorSubject, Subject } from 'rxjs';
 import type { EtcdClient } from '../client/etcd-client.js';
 import type { WatchResponse } from '../rpc/messages.js';
 import { LeaseBook } from '../store/lease-book.js';
 import type { StoreKeys } from '../store/store-keys.js';
-import { Backoff, wait } from '../wait.js';
 import type { Ending } from './followed-watch.js';
 import { FollowedWatch } from './followed-watch.js';
 import { JunkLog } from './junk-log.js';

@@ -8,13 +8,13 @@ import {
   parseLeaseKey,
   throwIfAborted,
 } from '@overlay/core';
+import { jittered, wait } from '@overlay/core/store';
 import type { LeaseDirectory } from '../directory/lease-directory.js';
 import type { LeaseRecord } from '../directory/lease-record.js';
 import { isExpired } from '../directory/lease-record.js';
 import { removeIf } from '../directory/remove.js';
 import { hostTag, parseClaimName, ticketDispenser } from '../directory/work-names.js';
 import { encodeLease } from '../format/lease-content.js';
-import { jittered, wait } from '../wait.js';
 import type { Plan } from './plan.js';
 import { planSubnets } from './plan.js';
 import { putLease } from './put-lease.js';

@@ -1,13 +1,12 @@
 import { linkSync, renameSync } from 'node:fs';
 import type { Clock, PerFamily, Prefix } from '@overlay/core';
 import { errorCode, parseLeaseKey } from '@overlay/core';
+import { jittered, subnetsOverlap, wait } from '@overlay/core/store';
 import type { LeaseDirectory } from '../directory/lease-directory.js';
 import type { LeaseRecord } from '../directory/lease-record.js';
 import { isExpired } from '../directory/lease-record.js';
 import { clearLeftovers } from '../directory/leftovers.js';
 import { claimName, parseClaimName, parseGoneName } from '../directory/work-names.js';
-import { subnetsOverlap } from '../format/subnets.js';
-import { jittered, wait } from '../wait.js';
 
 /*
  * How subnets are given to one host only, without a lock

@@ -4,9 +4,9 @@ import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Clock, ConfigEvent, NetConf } from '@overlay/core';
 import { errorCode, errorText, OverlayError, parseNetConf, systemClock } from '@overlay/core';
+import { jittered } from '@overlay/core/store';
 import type { Subscriber } from 'rxjs';
 import { Observable } from 'rxjs';
-import { jittered } from '../wait.js';
 
 export interface FileConfigOptions {
   readonly clock?: Clock;

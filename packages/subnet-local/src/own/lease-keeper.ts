@@ -1,5 +1,6 @@
 import type { Clock, LeaseAttributes, Logger, OwnLease, OwnLeaseState } from '@overlay/core';
 import { errorText, OverlayError, throwIfAborted } from '@overlay/core';
+import { jittered, Publications, Rivals, subnetsText, wait } from '@overlay/core/store';
 import type { Observable, Subscription } from 'rxjs';
 import { BehaviorSubject } from 'rxjs';
 import type { Holder } from '../allocation/claim.js';
@@ -10,11 +11,7 @@ import type { LeaseRecord } from '../directory/lease-record.js';
 import { isExpired, leaseOf } from '../directory/lease-record.js';
 import { ticketDispenser } from '../directory/work-names.js';
 import { encodeLease } from '../format/lease-content.js';
-import { subnetsText } from '../format/subnets.js';
 import type { LeaseView } from '../view/lease-view.js';
-import { jittered, wait } from '../wait.js';
-import { Publications } from './publications.js';
-import { Rivals } from './rivals.js';
 
 export interface LeaseKeeperOptions {
   readonly hostId: string;

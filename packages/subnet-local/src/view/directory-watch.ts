@@ -3,8 +3,8 @@ import { watch } from 'node:fs';
 import { basename } from 'node:path';
 import type { Clock } from '@overlay/core';
 import { errorText } from '@overlay/core';
+import { jittered } from '@overlay/core/store';
 import type { LeaseDirectory } from '../directory/lease-directory.js';
-import { jittered } from '../wait.js';
 
 /** Milliseconds between two looks where the kernel does not notify. */
 const BLIND_POLL_MS = 1000;

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock, LeaseEvent, Logger } from '@overlay/core';
 import { errorCode, errorText, OverlayError } from '@overlay/core';
+import { wait } from '@overlay/core/store';
 import { Subject } from 'rxjs';
 import type { LeaseDirectory } from '../directory/lease-directory.js';
 import type { LeaseRecord } from '../directory/lease-record.js';
 import { clearLeftovers } from '../directory/leftovers.js';
-import { wait } from '../wait.js';
 import { DirectoryWatch } from './directory-watch.js';
 import { JunkLog } from './junk-log.js';
 import { LeaseBook } from './lease-book.js';

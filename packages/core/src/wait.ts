@@ -1,5 +1,5 @@
-import type { Clock } from '@overlay/core';
-import { abortError, throwIfAborted } from '@overlay/core';
+import { abortError, throwIfAborted } from './errors.js';
+import type { Clock } from './ports/clock.js';
 
 /**
  * Waits on the given clock.
@@ -24,4 +24,26 @@ export function wait(clock: Clock, ms: number, what: string, signal: AbortSignal
 /** A duration between half of `ms` and `ms`, so that many who wait for the same do not come back together. */
 export function jittered(ms: number): number {
   return ms * (0.5 + Math.random() / 2);
+}
+
+/** How long to wait after each failure in a row: ever longer, each by chance a little different. */
+export class Backoff {
+  #ms: number;
+
+  constructor(
+    private readonly firstMs: number,
+    private readonly longestMs: number,
+  ) {
+    this.#ms = firstMs;
+  }
+
+  next(): number {
+    const ms = this.#ms;
+    this.#ms = Math.min(ms * 2, this.longestMs);
+    return jittered(ms);
+  }
+
+  reset(): void {
+    this.#ms = this.firstMs;
+  }
 }

@@ -1,11 +1,11 @@
-import { abortError } from '@overlay/core';
+import { abortError } from '../errors.js';
 
 interface Waiting {
   resolve(): void;
   reject(error: unknown): void;
 }
 
-/** Callers who wait until what they published is in etcd. */
+/** Callers who wait until what they published is in the store. */
 export class Publications {
   readonly #waiting = new Set<Waiting>();
 

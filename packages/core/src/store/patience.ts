@@ -1,4 +1,4 @@
-import type { Clock } from '@overlay/core';
+import type { Clock } from '../ports/clock.js';
 
 const FIRST_MS = 200;
 const LONGEST_MS = 30_000;

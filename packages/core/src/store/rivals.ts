@@ -1,18 +1,24 @@
-import type { Lease, LeaseEvent } from '@overlay/core';
-import { FAMILIES } from '@overlay/core';
-import { subnetsOverlap, subnetsText } from '../format/subnets.js';
+import type { Lease, LeaseEvent } from '../lease.js';
+import { FAMILIES } from '../lease.js';
+import { addressText, subnetsOverlap, subnetsText } from './subnets-text.js';
 
-/** Keeps account of the leases of other hosts that contradict one's own, at a cost that follows the change. */
+/** Keeps account of other hosts' leases that contradict one's own, at a cost that follows the change. */
 export class Rivals {
   readonly #problems = new Map<string, string>();
+  readonly #isOwn: (own: Lease, other: Lease) => boolean;
   #own: Lease | undefined;
 
-  /** True when the own lease is another one than before in what matters here: look at all others again. */
+  /** @param isOwn whether a lease with another key is ours nevertheless, where a store can have that. Never unless told. */
+  constructor(isOwn: (own: Lease, other: Lease) => boolean = () => false) {
+    this.#isOwn = isOwn;
+  }
+
+  /** True when the own lease has changed in what matters here: all others are to be looked at again. */
   setOwn(lease: Lease): boolean {
     const before = this.#own;
     this.#own = lease;
     return (
-      before === undefined || FAMILIES.some((family) => differs(before, lease, family)) || before.key !== lease.key
+      before === undefined || before.key !== lease.key || FAMILIES.some((family) => differs(before, lease, family))
     );
   }
 
@@ -35,20 +41,22 @@ export class Rivals {
 
   #judge(other: Lease): void {
     const own = this.#own;
-    const problem = own === undefined || other.key === own.key ? undefined : contradiction(own, other);
+    const mine = own === undefined || other.key === own.key || this.#isOwn(own, other);
+    const problem = mine ? undefined : contradiction(own, other);
     if (problem === undefined) this.#problems.delete(other.key);
     else this.#problems.set(other.key, problem);
   }
 }
 
 function contradiction(own: Lease, other: Lease): string | undefined {
+  const who = `${other.key} (${addressText(other)})`;
   if (subnetsOverlap(own.subnets, other.subnets)) {
-    return `host ${other.key} holds ${subnetsText(other.subnets)}, which overlaps our ${subnetsText(own.subnets)}; remove the lease of one of the two`;
+    return `${who} holds ${subnetsText(other.subnets)}, which overlaps our ${subnetsText(own.subnets)}; remove the lease of one of the two`;
   }
   for (const family of FAMILIES) {
     const publicIP = own.attributes[family]?.publicIP;
     if (publicIP !== undefined && publicIP === other.attributes[family]?.publicIP) {
-      return `host ${other.key} publishes our address ${publicIP}; give each host a public IP of its own`;
+      return `${who} publishes our address ${publicIP} for ${subnetsText(other.subnets)}; give each host a public IP of its own`;
     }
   }
   return undefined;

@@ -1,6 +1,6 @@
 /*
- * The wire format of protocol buffers, as much of it as etcd's messages need: varints, and things with a length. Written
- * out rather than generated: twelve messages, no code made at run time, no definitions to find on disk (which bundles
+ * The wire format of protocol buffers, as much of it as the messages of stores need: varints, and things with a length.
+ * Written out rather than generated: few messages, no code made at run time, no definitions to find on disk (which bundles
  * lose), and a list of 20,000 keys is read in a few ten milliseconds.
  */
 
@@ -165,5 +165,5 @@ export class MessageReader {
 }
 
 function malformed(why: string): Error {
-  return new Error(`an answer of etcd cannot be read: ${why}`);
+  return new Error(`a message of protocol buffers cannot be read: ${why}`);
 }

@@ -1,0 +1,1 @@
+export { MessageReader, MessageWriter } from './message.js';
