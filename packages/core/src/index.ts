@@ -111,7 +111,14 @@ export type { LeaseValueReading } from './flannel-lease/index.js';
 export { formatLeaseKey, formatLeaseValue, parseLeaseKey, parseLeaseValue } from './flannel-lease/index.js';
 export type { ClaimsOf, Doubt, HeldLease, HeldRemoval, LeaseDelta, LeaseTableOptions } from './lease-table/index.js';
 export { LeaseTable } from './lease-table/index.js';
-export type { AcquireOptions, AcquireRequest, ConfigEvent, OwnLease, OwnLeaseState, SubnetManager } from './subnet-manager.js';
+export type {
+  AcquireOptions,
+  AcquireRequest,
+  ConfigEvent,
+  OwnLease,
+  OwnLeaseState,
+  SubnetManager,
+} from './subnet-manager.js';
 export type { StaticSubnetManagerOptions } from './static-subnet-manager.js';
 export { StaticSubnetManager } from './static-subnet-manager.js';
 export { identityHash } from './identity-hash.js';
