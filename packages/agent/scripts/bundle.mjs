@@ -24,9 +24,32 @@ function packageFolder(name) {
   }
 }
 
+/**
+ * Stores whose clients are large: each in a file of its own, which only an agent that uses it reads. What it shares with
+ * the program is in both files.
+ */
+const APART = { 'etcd-store': 'store-etcd' };
+
+/** Leaves those files out of the program, which then loads them from beside it. */
+const apart = {
+  name: 'apart',
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`/(${Object.keys(APART).join('|')})\\.js$`) }, ({ path: file, kind }) => {
+      const out = APART[path.basename(file, '.js')];
+      return kind === 'dynamic-import' ? { path: `./${out}.cjs`, external: true } : undefined;
+    });
+  },
+};
+
 async function bundlePrograms() {
+  const programs = ['overlayd', 'overlay'].map((name) => ({
+    in: path.join(folder, `dist/${name}-main.js`),
+    out: name,
+  }));
+  const stores = Object.entries(APART).map(([name, out]) => ({ in: path.join(folder, `dist/stores/${name}.js`), out }));
   await build({
-    entryPoints: ['overlayd', 'overlay'].map((name) => ({ in: path.join(folder, `dist/${name}-main.js`), out: name })),
+    entryPoints: [...programs, ...stores],
+    plugins: [apart],
     outdir: bundle,
     outExtension: { '.js': '.cjs' },
     bundle: true,

@@ -3,13 +3,13 @@ import { isatty } from 'node:tty';
 import { errorCode, errorText, systemClock } from '@overlay/core';
 import type { InstanceLock } from '@overlay/linux';
 import { acquireInstance, releaseProgramPages } from '@overlay/linux';
-import { readConfiguration } from './compose/configuration.js';
 import type { HostAgent } from './compose/host-agent.js';
 import { startHostAgent } from './compose/host-agent.js';
 import type { Settings } from './flags/settings.js';
 import { readSettings } from './flags/settings.js';
 import { FLAGS } from './flags/table.js';
 import { Log } from './log/log.js';
+import { openStore } from './stores/open-store.js';
 import { writeStandardError } from './log/standard-error.js';
 import { StartTimes } from './start-times.js';
 import { VERSION } from './version.js';
@@ -78,7 +78,7 @@ async function run(settings: Settings, times: StartTimes): Promise<number> {
 
   log.hold();
   try {
-    const netConf = readConfiguration(settings.netConfigPath);
+    const store = await openStore(settings, log);
     lock = await acquireInstance(settings.instance, {
       signal,
       onWaiting: ({ pid }) => {
@@ -90,7 +90,7 @@ async function run(settings: Settings, times: StartTimes): Promise<number> {
     log.hold();
     times.mark('instance held');
     shedStart(log);
-    agent = await startHostAgent({ settings, netConf, logger: log, times, signal });
+    agent = await startHostAgent({ settings, store, logger: log, times, signal });
     const cancelHold = systemClock.after(HOLD_MS, () => log.release());
     agent.ready({ signal }).then(
       () => {

@@ -141,11 +141,15 @@ export class EtcdSubnetManager implements SubnetManager {
   }
 
   #keep(hostId: string, acquired: Acquired, attributes: LeaseAttributes): OwnLease {
-    const { clock, logger, ttlSeconds } = this.#options;
+    const { clock, logger, ttlSeconds, renewMarginMs } = this.#options;
     let keeper = this.#keepers.get(hostId);
     if (keeper === undefined) {
       const ports = { client: this.#client, keys: this.#keys, view: this.#view, clock, logger };
-      keeper = new LeaseKeeper({ hostId, agent: this.#agent, ttlSeconds, ...ports }, acquired, attributes);
+      keeper = new LeaseKeeper(
+        { hostId, agent: this.#agent, ttlSeconds, renewMarginMs, ...ports },
+        acquired,
+        attributes,
+      );
       this.#keepers.set(hostId, keeper);
     } else {
       keeper.adopt(acquired, attributes);

@@ -19,6 +19,11 @@ export interface EtcdSubnetManagerOptions {
   readonly password?: Password;
   /** Seconds for which a lease is taken and renewed. At least 5; 86,400 unless told, as flannel's. */
   readonly ttlSeconds?: number;
+  /**
+   * Milliseconds before its end by which a lease is renewed at the latest: less than `ttlSeconds`, 0 unless told. It is
+   * renewed after a third of its time, and after an hour, anyway.
+   */
+  readonly renewMarginMs?: number;
   readonly clock?: Clock;
   readonly logger?: Logger;
   /** Milliseconds until a question that etcd does not answer counts as lost; a list may take three times that. 5 s. */
@@ -39,6 +44,7 @@ export interface CompleteOptions {
   readonly tls: TlsFiles;
   readonly user?: User;
   readonly ttlSeconds: number;
+  readonly renewMarginMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly timeoutMs: number;
@@ -49,7 +55,7 @@ export interface CompleteOptions {
 /** @throws OverlayError `OVERLAY_OPTION_INVALID` with the `key` that is wrong */
 export function completeOptions(options: EtcdSubnetManagerOptions): CompleteOptions {
   const { prefix = '/coreos.com/network', tls = {}, username, password, ttlSeconds = 86_400 } = options;
-  const { timeoutMs = 5_000, confirmMs = 30_000, certificateMs = 30_000 } = options;
+  const { timeoutMs = 5_000, confirmMs = 30_000, certificateMs = 30_000, renewMarginMs = 0 } = options;
   const { clock = systemClock, logger = silentLogger } = options;
   if (options.endpoints.length === 0) throw invalid('endpoints', 'at least one', options.endpoints);
   const anyTls = tls.ca !== undefined || tls.cert !== undefined;
@@ -61,6 +67,10 @@ export function completeOptions(options: EtcdSubnetManagerOptions): CompleteOpti
   if (username !== undefined && password === undefined) throw invalid('password', 'one for the user', undefined);
   // The least that a default etcd grants is a second or two more than its election timeout.
   atLeast('ttlSeconds', ttlSeconds, 5);
+  atLeast('renewMarginMs', renewMarginMs, 0);
+  if (renewMarginMs >= ttlSeconds * 1000) {
+    throw invalid('renewMarginMs', `less than ttlSeconds, which is ${ttlSeconds}`, renewMarginMs);
+  }
   atLeast('timeoutMs', timeoutMs, 100);
   atLeast('confirmMs', confirmMs, 100);
   atLeast('certificateMs', certificateMs, 100);
@@ -68,6 +78,7 @@ export function completeOptions(options: EtcdSubnetManagerOptions): CompleteOpti
   return {
     ...{ endpoints, prefix, tls, clock, logger, timeoutMs, confirmMs, certificateMs },
     ttlSeconds: Math.round(ttlSeconds),
+    renewMarginMs,
     ...(user && { user }),
   };
 }

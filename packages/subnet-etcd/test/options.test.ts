@@ -27,6 +27,7 @@ describe('options', () => {
     ['a user without a password', { username: 'u' }, 'password'],
     ['a short life', { ttlSeconds: 1 }, 'ttlSeconds'],
     ['a life that is no number', { ttlSeconds: Number.NaN }, 'ttlSeconds'],
+    ['a margin of the whole life', { ttlSeconds: 60, renewMarginMs: 60_000 }, 'renewMarginMs'],
     ['no time at all', { timeoutMs: 0 }, 'timeoutMs'],
   ])('refused: %s', (_, options, key) => {
     const make = (): unknown => new EtcdSubnetManager({ endpoints: ['http://127.0.0.1:1'], ...options });

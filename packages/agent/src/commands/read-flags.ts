@@ -1,17 +1,12 @@
 import type { Flag } from '../flags/flag.js';
 import { variableOf } from '../flags/flag.js';
-import type { GivenFlags } from '../flags/command-line.js';
 import { readCommandLine } from '../flags/command-line.js';
-import { goBoolean } from '../flags/go-values.js';
+import type { FlagValues } from '../flags/given-values.js';
+import { flagValues } from '../flags/given-values.js';
 import { FLAGS } from '../flags/table.js';
 
 /** A command's flags as they were given, with defaults. */
-export interface CommandFlags {
-  text(name: string): string;
-  isOn(name: string): boolean;
-  /** Whether it was given, and does not only have its default. */
-  given(name: string): boolean;
-}
+export type CommandFlags = FlagValues;
 
 /** What a command is called with. */
 export interface CommandInput {
@@ -39,8 +34,5 @@ export function agentFlags(...names: readonly string[]): readonly Flag[] {
 export function readFlags(command: string, flags: readonly Flag[], { argv, env }: CommandInput): CommandFlags {
   const shared = flags.filter((flag) => FLAGS.includes(flag)).map(({ name }) => variableOf(name));
   const own = Object.fromEntries(Object.entries(env).filter(([name]) => shared.includes(name)));
-  const given: GivenFlags = readCommandLine(flags, argv, own, command);
-  const text = (name: string): string =>
-    given.get(name)?.at(-1) ?? flags.find((flag) => flag.name === name)?.fallback ?? '';
-  return { text, isOn: (name) => goBoolean(text(name)) === true, given: (name) => given.has(name) };
+  return flagValues(flags, readCommandLine(flags, argv, own, command));
 }

@@ -1,11 +1,9 @@
-import type { Logger, Metrics, NetConf } from '@overlay/core';
+import type { Logger, Metrics } from '@overlay/core';
 import { Agent, errorText, makePlan, noMetrics } from '@overlay/core';
 import { hostGw } from '@overlay/backend-host-gw';
 import { vxlan } from '@overlay/backend-vxlan';
 import type { Linux } from '@overlay/linux';
 import { openLinux } from '@overlay/linux';
-import { fileConfig, LocalSubnetManager } from '@overlay/subnet-local';
-import { tap } from 'rxjs';
 import type { ApplyOutcome } from '../control/protocol.js';
 import { serveControl } from '../control/server.js';
 import { FileRecord } from '../files/file-record.js';
@@ -19,6 +17,8 @@ import type { RunPaths } from '../run-directory/run-paths.js';
 import { runPaths } from '../run-directory/run-paths.js';
 import type { StartTimes } from '../start-times.js';
 import { statePaths } from '../state-directory/state-paths.js';
+import { followingConfig } from '../stores/following-config.js';
+import type { Store } from '../stores/store.js';
 import { hostStream, InterfaceNeed } from './host-stream.js';
 import { VERSION } from '../version.js';
 import { KernelSettings } from './kernel-settings.js';
@@ -26,8 +26,7 @@ import { Reporter } from './reporter.js';
 
 export interface HostAgentContext {
   readonly settings: Settings;
-  /** The configuration as it was read first. */
-  readonly netConf: NetConf;
+  readonly store: Store;
   readonly logger: Logger;
   readonly times: StartTimes;
   readonly signal: AbortSignal;
@@ -63,7 +62,8 @@ export async function startHostAgent(context: HostAgentContext): Promise<HostAge
   try {
     const backends = [vxlan({ linux }), hostGw({ linux })];
     // A backend that refuses its options does so before this host is given an identity.
-    makePlan(backends, { netConf: context.netConf, hostId: settings.hostId ?? settings.instance });
+    const { netConf } = context.store;
+    if (netConf !== undefined) makePlan(backends, { netConf, hostId: settings.hostId ?? settings.instance });
     const kernel = new KernelSettings({ linux, backends, logger });
     const { instance } = settings;
     const program = { instance, pid: process.pid, version: VERSION, startedAt: Date.now() };
@@ -99,19 +99,12 @@ interface Parts extends HostAgentContext {
 }
 
 async function start(parts: Parts): Promise<HostAgent> {
-  const { settings, logger, times, linux, backends, kernel, hostId, reporter, paths, servers } = parts;
+  const { settings, store, logger, times, linux, backends, kernel, hostId, reporter, paths, servers } = parts;
   const need = new InterfaceNeed((): boolean => agent.status().network !== undefined);
-  const subnetManager = new LocalSubnetManager({
-    directory: settings.localStore,
-    renewMarginMs: settings.renewMarginMs,
-    logger,
-    config$: fileConfig(settings.netConfigPath).pipe(
-      tap((event) => {
-        if (event.type === 'config') logger.info(`Found network config - Backend type: ${event.netConf.backend.type}`);
-        kernel.follow(event);
-        need.follow(event);
-      }),
-    ),
+  const subnetManager = followingConfig(store.subnetManager, (event) => {
+    if (event.type === 'config') logger.info(`Found network config - Backend type: ${event.netConf.backend.type}`);
+    kernel.follow(event);
+    need.follow(event);
   });
   const agent = new Agent({
     hostId,
@@ -132,7 +125,7 @@ async function start(parts: Parts): Promise<HostAgent> {
     holdMs: settings.doubtHoldMs,
     retireMs: settings.retireMs,
     applyChanges: settings.applyChanges,
-    wrongConfig: 'fatal',
+    wrongConfig: store.wrongConfig,
     logger,
     metrics: peersGauge(kernel),
   });

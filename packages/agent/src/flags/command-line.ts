@@ -57,10 +57,7 @@ export function readCommandLine(
   for (const [name, values] of given) {
     const asking = values.find((value) => byName.get(name)?.notBuilt?.(value));
     if (asking !== undefined) {
-      throw usageError(
-        `--${name}: not built yet in this version; leave it out, and keep leases with --local-store=DIR`,
-        `--${name}`,
-      );
+      throw usageError(`--${name}: not built yet in this version; leave it out`, `--${name}`);
     }
   }
   return given;
@@ -77,7 +74,7 @@ function splitWord(
   const meant = flag?.bare === undefined ? goBoolean(word) : goInteger(word);
   const isBare = flag?.kind === 'switch' || flag?.bare !== undefined;
   const hint = isBare && meant !== undefined ? `; write --${flag.name}=${word}` : '';
-  throw usageError(`expected a flag such as --local-store=DIR, got the word ${shown(word)}${hint}; see --help`);
+  throw usageError(`expected a flag such as --iface=NAME, got the word ${shown(word)}${hint}; see --help`);
 }
 
 function unknownFlag(program: string, word: string, name: string, names: Iterable<string>): Error {

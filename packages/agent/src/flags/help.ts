@@ -14,7 +14,7 @@ const WORDS: Readonly<Record<Flag['kind'], string>> = {
 export function helpText(flags: readonly Flag[]): string {
   return pageOf({
     name: 'overlayd',
-    usage: '--local-store=DIR [flags]',
+    usage: '[flags]',
     description: "Joins this host to the overlay network: leases its subnet and makes every other host's reachable.",
     flags,
     notes: `Each flag is also an environment variable, FLANNELD_ and its name in upper case with "_" for "-" and ".", where it is

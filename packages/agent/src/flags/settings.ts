@@ -2,9 +2,11 @@ import { isIP } from 'node:net';
 import type { InterfaceOptions } from '@overlay/linux';
 import { parseInterfaceOptions } from '@overlay/linux';
 import { readCommandLine } from './command-line.js';
-import { goBoolean, goDuration, goInteger } from './go-values.js';
-import { FLAGS } from './table.js';
+import { flagValues } from './given-values.js';
 import { instanceName } from './instance-name.js';
+import type { LeaseTimes, StoreSettings } from './store-settings.js';
+import { readLeaseTimes, readStore } from './store-settings.js';
+import { FLAGS } from './table.js';
 import { shown, usageError } from './usage-error.js';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -16,9 +18,8 @@ export interface Settings {
   readonly subnetFile: string;
   readonly interface: Readonly<InterfaceOptions>;
   readonly health: { readonly address: string; readonly port: number };
-  /** Milliseconds before its end at which the lease is renewed. */
-  readonly renewMarginMs: number;
-  readonly localStore: string;
+  readonly store: StoreSettings;
+  readonly lease: LeaseTimes;
   readonly hostId?: string;
   readonly stateDirectory: string;
   readonly runDirectory: string;
@@ -42,9 +43,6 @@ export type Request =
   | { readonly action: 'help' }
   | { readonly action: 'version' };
 
-/** Milliseconds. */
-const MINUTE_MS = 60_000;
-
 /**
  * Reads the command line and the environment.
  *
@@ -52,11 +50,8 @@ const MINUTE_MS = 60_000;
  */
 export function readSettings(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Request {
   const given = readCommandLine(FLAGS, argv, env);
-  const text = (name: string): string =>
-    given.get(name)?.at(-1) ?? FLAGS.find((flag) => flag.name === name)?.fallback ?? '';
-  const list = (name: string): readonly string[] => given.get(name) ?? [];
-  const isOn = (name: string): boolean => goBoolean(text(name)) === true;
-  const integer = (name: string): number => goInteger(text(name)) ?? 0;
+  const values = flagValues(FLAGS, given);
+  const { text, list, isOn, integer, duration } = values;
   if (isOn('help')) return { action: 'help' };
   if (isOn('version')) return { action: 'version' };
 
@@ -73,13 +68,6 @@ export function readSettings(argv: readonly string[], env: Readonly<Record<strin
   };
   parseInterfaceOptions(options);
 
-  const localStore = text('local-store');
-  if (localStore === '') {
-    throw usageError(
-      '--local-store: expected the directory of the leases, got none; etcd and Kubernetes are not built yet in this version',
-      '--local-store',
-    );
-  }
   const address = text('healthz-ip');
   if (isIP(address) === 0) {
     throw usageError(`--healthz-ip: expected an IP address of this host, got ${shown(address)}`, '--healthz-ip');
@@ -98,17 +86,17 @@ export function readSettings(argv: readonly string[], env: Readonly<Record<strin
       subnetFile: notEmpty('subnet-file', text('subnet-file')),
       interface: options,
       health: { address, port: integer('healthz-port') },
-      renewMarginMs: integer('subnet-lease-renew-margin') * MINUTE_MS,
-      localStore,
+      store: readStore(values),
+      lease: readLeaseTimes(values),
       ...(hostId === undefined ? {} : { hostId }),
       stateDirectory: notEmpty('state-dir', text('state-dir')),
       runDirectory: notEmpty('run-dir', text('run-dir')),
       instance,
       sysctls: text('sysctls') === 'off' ? 'off' : 'on',
       routeMetrics: text('route-metric') === 'on',
-      doubtHoldMs: goDuration(text('doubt-hold')) ?? 0,
+      doubtHoldMs: duration('doubt-hold'),
       applyChanges: text('apply-changes') === 'now' ? 'now' : 'pending',
-      retireMs: goDuration(text('retire-after')) ?? 0,
+      retireMs: duration('retire-after'),
       ...(integer('probe') === 0 ? {} : { probeRate: integer('probe') }),
       logLevel: level as LogLevel,
       ...(format === 'auto' ? {} : { logFormat: format as LogFormat }),

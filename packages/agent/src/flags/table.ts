@@ -3,6 +3,8 @@ import { RUN_DIRECTORY } from '../run-directory/run-paths.js';
 import type { Flag } from './flag.js';
 import { NET_CONF_FILE, SUBNET_FILE } from './flannel-paths.js';
 import { goBoolean } from './go-values.js';
+import { choice, integer, text } from './make.js';
+import { STORE_FLAGS } from './store-table.js';
 
 const isTrue = (value: string): boolean => goBoolean(value) === true;
 const isGiven = (value: string): boolean => value !== '';
@@ -13,23 +15,11 @@ function missing(name: string, kind: Flag['kind'], fallback: string, help: strin
   return { name, kind, fallback, help: `${help} (not built yet)`, notBuilt: asks };
 }
 
-function integer(name: string, fallback: number, [min, max]: readonly [number, number], help: string): Flag {
-  return { name, kind: 'integer', fallback: String(fallback), min, max, help };
-}
-
-function choice(name: string, choices: readonly string[], fallback: string, help: string): Flag {
-  return { name, kind: 'choice', choices, fallback, help };
-}
-
-function text(name: string, fallback: string, help: string): Flag {
-  return { name, kind: 'text', fallback, help };
-}
-
 const LARGEST_INTEGER = 2 ** 31 - 1;
 
 /** Every flag of `overlayd`: flanneld's by their names, then our own. */
 export const FLAGS: readonly Flag[] = [
-  text('net-config-path', NET_CONF_FILE, "the network's configuration, in flannel's form"),
+  text('net-config-path', NET_CONF_FILE, "the network's configuration, in flannel's form; with etcd it is there"),
   text('subnet-file', SUBNET_FILE, "where this host's subnets and MTU are written"),
   { name: 'iface', kind: 'list', fallback: '', help: 'interface or address that carries the overlay; repeatable' },
   {
@@ -43,18 +33,11 @@ export const FLAGS: readonly Flag[] = [
   text('public-ipv6', '', 'the same for IPv6'),
   text('healthz-ip', '0.0.0.0', 'address on which /healthz, /readyz and /status are answered'),
   integer('healthz-port', 0, [0, 65_535], 'port for them; 0 answers nowhere'),
-  integer('subnet-lease-renew-margin', 60, [1, 1439], 'minutes before its end at which the lease is renewed'),
   integer('v', 0, [0, LARGEST_INTEGER], 'flanneld’s verbosity: 1 or more is --log-level=debug'),
   text('vmodule', '', 'accepted for flanneld’s sake, without effect'),
   text('log_backtrace_at', '', 'accepted for flanneld’s sake, without effect'),
   { name: 'set-node-network-unavailable', kind: 'switch', fallback: 'true', help: 'concerns Kubernetes only' },
-  missing('etcd-endpoints', 'text', 'http://127.0.0.1:4001,http://127.0.0.1:2379', 'leases in etcd'),
-  missing('etcd-prefix', 'text', '/coreos.com/network', 'leases in etcd'),
-  missing('etcd-keyfile', 'text', '', 'leases in etcd'),
-  missing('etcd-certfile', 'text', '', 'leases in etcd'),
-  missing('etcd-cafile', 'text', '', 'leases in etcd'),
-  missing('etcd-username', 'text', '', 'leases in etcd'),
-  missing('etcd-password', 'text', '', 'leases in etcd'),
+  ...STORE_FLAGS,
   missing('kube-subnet-mgr', 'switch', 'false', 'leases from the Kubernetes API'),
   missing('kube-api-url', 'text', '', 'leases from the Kubernetes API'),
   missing('kubeconfig-file', 'text', '', 'leases from the Kubernetes API'),
@@ -64,7 +47,6 @@ export const FLAGS: readonly Flag[] = [
   missing('iptables-resync', 'integer', '5', 'seconds between two looks at the firewall’s rules'),
   missing('iptables-forward-rules', 'switch', 'false', 'firewall rules that accept the overlay’s packets'),
   missing('ip-blackhole-route', 'switch', 'false', 'a blackhole route for the own subnet'),
-  text('local-store', '', 'directory that holds the leases of all agents of this machine'),
   text(
     'host-id',
     '',

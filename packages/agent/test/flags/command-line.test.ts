@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Settings } from '../../dist/flags/settings.js';
+import type { StoreSettings } from '../../dist/flags/store-settings.js';
 import { readSettings } from '../../dist/flags/settings.js';
 import { FLAGS } from '../../dist/flags/table.js';
 import { helpText } from '../../dist/flags/help.js';
@@ -29,8 +30,8 @@ test('every default is flanneld’s, or that of a flag of ours', () => {
     subnetFile: '/run/flannel/subnet.env',
     interface: { iface: [], ifaceRegex: [] },
     health: { address: '0.0.0.0', port: 0 },
-    renewMarginMs: 3_600_000,
-    localStore: '/store',
+    store: { kind: 'local', directory: '/store' },
+    lease: { ttlMs: 86_400_000, renewMarginMs: 3_600_000 },
     stateDirectory: '/var/lib/overlay',
     runDirectory: '/run/overlay',
     instance: 'default',
@@ -80,7 +81,19 @@ const accepted: readonly [title: string, argv: readonly string[], env: Record<st
     {},
     { health: { address: '::', port: 9980 } },
   ],
-  ['the margin in minutes', ['--subnet-lease-renew-margin=30'], {}, { renewMarginMs: 1_800_000 }],
+  [
+    'the margin in minutes',
+    ['--subnet-lease-renew-margin=30'],
+    {},
+    { lease: { ttlMs: 86_400_000, renewMarginMs: 1_800_000 } },
+  ],
+  [
+    'how long a lease lasts, and with it the usual margin',
+    ['--subnet-lease-ttl=10m'],
+    {},
+    { lease: { ttlMs: 600_000, renewMarginMs: 300_000 } },
+  ],
+  ['flags of etcd, which is not used', ['--etcd-endpoints=http://192.0.2.1:2379', '--etcd-prefix=/else'], {}, {}],
   ['a duration', ['--doubt-hold=1m30s'], {}, { doubtHoldMs: 90_000 }],
   ['no doubt', ['--doubt-hold=0'], {}, { doubtHoldMs: 0 }],
   ['metrics off', ['--route-metric=off'], {}, { routeMetrics: false }],
@@ -106,12 +119,7 @@ const accepted: readonly [title: string, argv: readonly string[], env: Record<st
     {},
     {},
   ],
-  [
-    'what is not built, at its default',
-    ['--etcd-prefix=/coreos.com/network', '--iptables-resync=5', '--kubeconfig-file='],
-    {},
-    {},
-  ],
+  ['what is not built, at its default', ['--iptables-resync=5', '--kubeconfig-file='], {}, {}],
   ['a variable', [], { FLANNELD_SUBNET_FILE: '/e' }, { subnetFile: '/e' }],
   ['a variable of ours', [], { FLANNELD_HOST_ID: 'h7' }, { hostId: 'h7' }],
   ['the line before a variable', ['--subnet-file=/a'], { FLANNELD_SUBNET_FILE: '/e' }, { subnetFile: '/a' }],
@@ -127,7 +135,7 @@ test.each(accepted)('reads %s', (_title, argv, env, found) => {
 });
 
 test('reads the store from a variable', () => {
-  expect(settings([], { FLANNELD_LOCAL_STORE: '/leases' }).localStore).toBe('/leases');
+  expect(settings([], { FLANNELD_LOCAL_STORE: '/leases' }).store).toEqual({ kind: 'local', directory: '/leases' });
 });
 
 const refused: readonly [title: string, argv: readonly string[], env: Record<string, string>, says: RegExp][] = [
@@ -182,8 +190,13 @@ const refused: readonly [title: string, argv: readonly string[], env: Record<str
   ['an empty path', ['--subnet-file='], {}, /^--subnet-file: expected a path/],
   ['masquerading', ['--ip-masq'], {}, /^--ip-masq: not built yet/],
   ['Kubernetes', ['--kube-subnet-mgr=true'], {}, /^--kube-subnet-mgr: not built yet/],
-  ['etcd', ['--etcd-endpoints', 'http://10.0.0.1:2379'], {}, /^--etcd-endpoints: not built yet/],
-  ['etcd by a variable', [], { FLANNELD_ETCD_PREFIX: '/else' }, /^--etcd-prefix: not built yet/],
+  ['a lease that is too short', ['--subnet-lease-ttl=4s'], {}, /^--subnet-lease-ttl: expected 5s or more, got "4s"$/],
+  [
+    'a margin of more than the lease',
+    ['--subnet-lease-ttl=1h', '--subnet-lease-renew-margin=60'],
+    {},
+    /^--subnet-lease-renew-margin: expected less than --subnet-lease-ttl=1h, got 60 minutes$/,
+  ],
   ['firewall rules', ['--iptables-forward-rules'], {}, /^--iptables-forward-rules: not built yet/],
   ['blackhole routes', ['--ip-blackhole-route=1'], {}, /^--ip-blackhole-route: not built yet/],
 ];
@@ -194,8 +207,53 @@ test.each(refused)('refuses %s in one line', (_title, argv, env, says) => {
   expect(message).not.toContain('\n');
 });
 
-test('refuses to be without a store', () => {
-  expect(failure([])).toMatch(/^--local-store: expected the directory of the leases, got none/);
+describe('etcd', () => {
+  const store = (argv: readonly string[], env?: Record<string, string>): StoreSettings => settings(argv, env).store;
+
+  test('is the store unless a directory is named, with flanneld’s defaults', () => {
+    expect(store([])).toEqual({
+      kind: 'etcd',
+      endpoints: ['http://127.0.0.1:4001', 'http://127.0.0.1:2379'],
+      prefix: '/coreos.com/network',
+      tls: {},
+    });
+  });
+  test('takes everything from the line', () => {
+    const argv = [
+      '--etcd-endpoints=https://a:1, https://b:2',
+      '-etcd-prefix=/net',
+      '--etcd-keyfile=k',
+      '--etcd-certfile=c',
+    ];
+    expect(store([...argv, '--etcd-cafile=ca', '--etcd-username=u', '--etcd-password=p'])).toEqual({
+      kind: 'etcd',
+      endpoints: ['https://a:1', 'https://b:2'],
+      prefix: '/net',
+      tls: { ca: 'ca', cert: 'c', key: 'k' },
+      username: 'u',
+      password: 'p',
+    });
+  });
+  test('takes everything from variables', () => {
+    const env = { FLANNELD_ETCD_ENDPOINTS: 'http://c:3', FLANNELD_ETCD_CAFILE: 'ca', FLANNELD_ETCD_USERNAME: 'u' };
+    expect(store([], { ...env, FLANNELD_ETCD_PASSWORD_FILE: '/f' })).toMatchObject({
+      endpoints: ['http://c:3'],
+      tls: { ca: 'ca' },
+      username: 'u',
+      password: { file: '/f' },
+    });
+  });
+  test('knows no user unless one is named', () => {
+    expect(store(['--etcd-password=p'])).not.toHaveProperty('password');
+  });
+  test.each([
+    [['--etcd-keyfile=k'], /^--etcd-keyfile: expected --etcd-certfile beside it/],
+    [['--etcd-certfile=c'], /^--etcd-certfile: expected --etcd-keyfile beside it/],
+    [['--etcd-username=u'], /^--etcd-username: expected --etcd-password-file or --etcd-password/],
+    [['--etcd-username=u', '--etcd-password=p', '--etcd-password-file=f'], /^--etcd-password-file: .* got both$/],
+  ])('refuses %j', (argv, says) => {
+    expect(failure(argv)).toMatch(says);
+  });
 });
 
 describe('what is asked instead of running', () => {
@@ -206,7 +264,7 @@ describe('what is asked instead of running', () => {
     expect(readSettings([flag], {})).toEqual({ action: 'help' });
   });
   test('not with =false', () => {
-    expect(settings([STORE, '--version=false']).localStore).toBe('/store');
+    expect(settings([STORE, '--version=false']).subnetFile).toBe('/run/flannel/subnet.env');
   });
 });
 

@@ -19,6 +19,8 @@ export interface LeaseKeeperOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly ttlSeconds: number;
+  /** Milliseconds before its end by which the lease is renewed at the latest. */
+  readonly renewMarginMs: number;
 }
 
 const FIRST_RETRY_MS = 200;
@@ -163,8 +165,9 @@ export class LeaseKeeper implements OwnLease {
   }
 
   #nextRenewal(): number {
-    const { clock } = this.#options;
-    const ms = Math.min((this.#mender.lifetimeSeconds * 1000) / 3, LONGEST_RENEWAL_MS);
+    const { clock, renewMarginMs } = this.#options;
+    const lifetimeMs = this.#mender.lifetimeSeconds * 1000;
+    const ms = Math.min(lifetimeMs / 3, LONGEST_RENEWAL_MS, Math.max(lifetimeMs - renewMarginMs, lifetimeMs / 10));
     return clock.now() + jittered(ms);
   }
 
