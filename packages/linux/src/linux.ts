@@ -1,5 +1,17 @@
 import { addressFamily, errorText, FAMILIES, noMetrics, silentLogger, systemClock } from '@overlay/core';
-import type { BackendInit, Clock, Family, Finding, HostState, Logger, Metrics, NetConf, Prefix } from '@overlay/core';
+import type {
+  BackendInit,
+  Clock,
+  Family,
+  Finding,
+  HostState,
+  Logger,
+  Metrics,
+  NetConf,
+  PerFamily,
+  PodInterface,
+  Prefix,
+} from '@overlay/core';
 import type { Observable } from 'rxjs';
 import { Adjacency } from './adjacency/adjacency.js';
 import { observeHost } from './host/observe-host.js';
@@ -22,6 +34,7 @@ import type { Link } from './netlink/rtnetlink/link.js';
 import { openNetlink } from './netlink/socket.js';
 import { commonMarks } from './network/marks.js';
 import type { OwnMark } from './network/design.js';
+import { readPodInterfaces } from './pods/pod-interfaces.js';
 import { preflightAll } from './preflight/all.js';
 import type { PreflightWish } from './preflight/all.js';
 import { netnsRunTool } from './preflight/run-tool.js';
@@ -182,6 +195,14 @@ export class Linux {
       ...(kind === undefined ? {} : { device: { kind, netlink: this.session.port } }),
       ...(netns === undefined ? {} : { files: netnsProcFiles(netns), run: netnsRunTool(netns) }),
     });
+  }
+
+  /** The interfaces of this host's pods: see {@link readPodInterfaces}. */
+  podInterfaces(
+    subnets: PerFamily<Prefix>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<readonly PodInterface[]> {
+    return this.session.use((port) => readPodInterfaces(port, subnets, options));
   }
 
   /** Stops following and writing. Leaves the kernel as it is. */

@@ -121,6 +121,7 @@ async function start(parts: Parts): Promise<HostAgent> {
       logger,
       record: new FileRecord(paths.subnetFileRecord),
     }),
+    podInterfaces: (subnets, options) => linux.podInterfaces(subnets, options),
     stateFile: new ConfigurationsFile(statePaths(settings.stateDirectory, settings.instance).configurations),
     holdMs: settings.doubtHoldMs,
     retireMs: settings.retireMs,

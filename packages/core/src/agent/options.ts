@@ -6,6 +6,7 @@ import type { Logger } from '../ports/logger.js';
 import type { Metrics } from '../ports/metrics.js';
 import type { SubnetEnv, SubnetEnvReading } from '../subnet-env.js';
 import type { SubnetManager } from '../subnet-manager.js';
+import type { FindPodInterfaces } from './pod-mtu.js';
 
 /** The `subnet.env` through which other programs of the host learn its subnets and MTU. */
 export interface SubnetFile {
@@ -45,6 +46,8 @@ export interface AgentOptions {
    * before, or in the midst of a change, cannot know, and packets may be lost until its peers have followed.
    */
   readonly stateFile?: StateFile;
+  /** Finds pods that have too large an MTU. Without it the status only tells that the MTU was lowered. */
+  readonly podInterfaces?: FindPodInterfaces;
   /** What `FLANNEL_IPMASQ` says: whether somebody masquerades what leaves the network. False unless told. */
   readonly ipMasq?: boolean;
   /** Milliseconds for which a doubted removal of many peers is held. 60,000 unless told; 0 doubts nothing. */

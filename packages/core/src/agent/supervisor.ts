@@ -20,10 +20,10 @@ import { findFormer } from './former-plan.js';
 import { HostWatch } from './host-watch.js';
 import { LeaseFeed } from './lease-feed.js';
 import { liveChange, widestOf } from './live-change.js';
-import { LoweredMtu } from './lowered-mtu.js';
 import type { AgentOptions } from './options.js';
 import type { Plan } from './plan.js';
 import { makePlan } from './plan.js';
+import { PodMtu } from './pod-mtu.js';
 import { Preflight } from './preflight.js';
 import { ConfigurationRecord } from './record.js';
 import type { RetryPorts } from './retry.js';
@@ -69,7 +69,7 @@ export class Supervisor {
   readonly file: SubnetFileWriter | undefined;
   readonly succession: Succession;
   readonly record: ConfigurationRecord;
-  readonly mtu = new LoweredMtu();
+  readonly mtu: PodMtu;
   readonly #options: AgentOptions;
   readonly #events: SupervisorEvents;
   readonly #logger: Logger;
@@ -123,6 +123,7 @@ export class Supervisor {
       },
     });
     this.preflight = new Preflight({ clock: this.#clock, logger: this.#logger, changed });
+    this.mtu = new PodMtu({ clock: this.#clock, log, podInterfaces: options.podInterfaces, changed });
     this.file = options.subnetFile && new SubnetFileWriter(options.subnetFile, ports, { log, changed });
     this.record = new ConfigurationRecord(options.stateFile, { ...ports, log, changed });
     this.succession = new Succession({
@@ -200,6 +201,7 @@ export class Supervisor {
     this.feed.close();
     this.file?.close();
     this.preflight.close();
+    this.mtu.close();
     try {
       await this.succession.end();
     } finally {
@@ -328,7 +330,7 @@ export class Supervisor {
   async #recordedSubnets(signal: AbortSignal): Promise<PerFamily<Prefix> | undefined> {
     try {
       const record = await this.#options.subnetFile?.read({ signal });
-      this.mtu.saw(record?.mtu);
+      this.mtu.recorded(record?.mtu);
       const subnets: { ipv4?: Prefix; ipv6?: Prefix } = {};
       for (const family of FAMILIES) {
         const subnet = record?.[family]?.subnet;
@@ -379,7 +381,7 @@ export class Supervisor {
       if (subnet !== undefined && conf !== undefined) content[family] = { network: conf.network, subnet };
     }
     const env: SubnetEnv = { ...content, mtu: networkState.mtu, ipMasq: this.#options.ipMasq ?? false };
-    this.mtu.saw(env.mtu);
+    this.mtu.follow(env.mtu, own.lease.subnets);
     this.file.want(env);
   }
 

@@ -11,7 +11,16 @@ import { scopeName, scopeNumber } from './route-names.js';
 const FIXED = 8;
 
 /** IFA_* of linux/if_addr.h. */
-const Attribute = { address: 1, local: 2, label: 3, broadcast: 4, cacheInfo: 6, flags: 8, metric: 9 } as const;
+const Attribute = {
+  address: 1,
+  local: 2,
+  label: 3,
+  broadcast: 4,
+  cacheInfo: 6,
+  flags: 8,
+  metric: 9,
+  targetNetnsId: 10,
+} as const;
 
 /** IFA_F_*. The lowest bit means `secondary` in IPv4 and `temporary` in IPv6. */
 const Flag = {
@@ -167,6 +176,8 @@ export function deleteAddress(key: AddressKey & { readonly peer?: Address }): Ui
 export interface AddressFilter {
   readonly family?: Family;
   readonly index?: number;
+  /** The namespace to look in, by the number that this one has for it; together with a family. This one unless told. */
+  readonly netnsId?: number;
 }
 
 /** Asks for all addresses. The kernel applies the filter; one of a device that is gone fails with ENODEV. */
@@ -174,6 +185,7 @@ export function dumpAddresses(filter: AddressFilter = {}): Uint8Array {
   const writer = new MessageWriter(MessageType.getAddress, MessageFlag.dump, FIXED, 32);
   if (filter.family !== undefined) writer.setU8(HEADER_BYTES, AddressFamily[filter.family]);
   if (filter.index !== undefined) writer.setU32(HEADER_BYTES + 4, filter.index);
+  if (filter.netnsId !== undefined) writer.u32(Attribute.targetNetnsId, filter.netnsId);
   return writer.finish();
 }
 

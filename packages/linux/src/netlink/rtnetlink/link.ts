@@ -23,6 +23,7 @@ const Attribute = {
   netnsFd: 28,
   extMask: 29,
   linkNetnsId: 37,
+  targetNetnsId: 46,
 } as const;
 const INFO_KIND = 1;
 const INFO_DATA = 2;
@@ -251,11 +252,17 @@ export function deleteLink(link: LinkRef): Uint8Array {
   return writer.finish();
 }
 
-/** Asks for one device; ENODEV if there is none. For {@link NetlinkPort.query}. */
-export function getLink(link: LinkRef): Uint8Array {
+/**
+ * Asks for one device; ENODEV if there is none. For {@link NetlinkPort.query}.
+ *
+ * @param netnsId the namespace to look in, by the number that this one has for it ({@link Link.lowerNetnsId}); this one
+ *   unless told. EPERM where one has no right to that, EINVAL when it is gone.
+ */
+export function getLink(link: LinkRef, netnsId?: number): Uint8Array {
   const writer = new MessageWriter(MessageType.getLink, 0, FIXED, 64);
   refer(writer, link);
   writer.u32(Attribute.extMask, SKIP_STATS);
+  if (netnsId !== undefined) writer.u32(Attribute.targetNetnsId, netnsId);
   return writer.finish();
 }
 
