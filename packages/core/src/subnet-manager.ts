@@ -35,6 +35,11 @@ export interface OwnLeaseState {
   readonly lease: Lease;
   /** What is wrong with holding it (another host claims it, renewal fails), in one line. Traffic goes on. */
   readonly problem?: string;
+  /**
+   * Another host has the subnet now, as {@link problem} says: packets go there. What is here stays as it is, since pods
+   * live in the subnet; another {@link SubnetManager.acquire} takes another one.
+   */
+  readonly lost?: true;
 }
 
 /** The means to keep a lease. It is renewed for as long as its subnet manager is open. */

@@ -66,10 +66,33 @@ describeWithEtcd('an own lease that others meddle with', () => {
     await host.own?.publish(attributesOf(1), { signal: AbortSignal.timeout(1_500) }).catch(() => undefined);
     expect(await version(before.key)).toBe(writes);
     expect(host.warnings.filter((line) => line.includes('is held by another'))).toHaveLength(1);
+    expect(host.state.lost).toBe(true);
 
     await server.ctl('del', before.key);
     await host.noProblem();
+    expect(host.state.lost).toBeUndefined();
     await host.sees('host-1');
+  });
+
+  test('one that another host has is lost, also while etcd is away, until another one is acquired', async () => {
+    const host = await acquired(1);
+    const { lease, key } = { lease: host.state.lease.subnets.ipv4, key: host.key };
+    const [before] = await server.keys(SUBNETS);
+    const theirs = before.value.replace('192.0.2.1', '192.0.2.99');
+    await server.put(key, theirs);
+    await host.problem(/is held by another/);
+    await server.members[0].stop();
+    await host.own?.publish(attributesOf(2), { signal: AbortSignal.timeout(300) }).catch(() => undefined);
+    await host.problem(/cannot be kept/);
+    expect(host.state.lost).toBe(true);
+    server.members[0].start();
+    await server.ready();
+    await host.acquire();
+    await until('it has another one', () => host.state.lease.subnets.ipv4 !== lease);
+    expect(host.state).not.toHaveProperty('lost');
+    await host.noProblem();
+    expect((await server.keys(SUBNETS)).find((found) => found.key === key)?.value).toBe(theirs);
+    await host.sees('host-1', key.slice(SUBNETS.length));
   });
 
   test('a subnet that a lease of another length covers is not taken again', async () => {

@@ -264,8 +264,10 @@ describe('a directory that others disturb', () => {
     await second.sees(2, 3, 9);
     expect(readFileSync(path, 'utf8')).toBe(theirs);
     expect(first.state.lease.key).toBe('host-1');
+    expect(first.state.lost).toBe(true);
     rmSync(path);
     await first.noProblem();
+    expect(first.state.lost).toBeUndefined();
     await second.sees(1, 2, 3);
   });
 

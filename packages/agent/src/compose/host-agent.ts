@@ -1,5 +1,5 @@
-import type { Logger, Metrics } from '@overlay/core';
-import { Agent, errorText, makePlan, noMetrics } from '@overlay/core';
+import type { Lease, Logger, Metrics } from '@overlay/core';
+import { Agent, errorText, FAMILIES, makePlan, noMetrics } from '@overlay/core';
 import { hostGw } from '@overlay/backend-host-gw';
 import { vxlan } from '@overlay/backend-vxlan';
 import type { Linux } from '@overlay/linux';
@@ -131,7 +131,12 @@ async function start(parts: Parts): Promise<HostAgent> {
     metrics: peersGauge(kernel),
   });
   const applyPending = async (): Promise<ApplyOutcome> => {
-    const changes = agent.status().pending?.changes ?? [];
+    const { pending, ownLease, readiness } = agent.status();
+    const lost = ownLease !== undefined && readiness.reasons.some(({ condition }) => condition === 'lease');
+    const changes = [
+      ...(lost ? [`another lease in the place of ${leaseText(ownLease)}`] : []),
+      ...(pending?.changes ?? []),
+    ];
     try {
       if (await agent.applyPending()) return { outcome: 'taken', changes };
       logger.info('no configuration is pending');
@@ -176,6 +181,10 @@ async function start(parts: Parts): Promise<HostAgent> {
     applyPending,
     close,
   };
+}
+
+function leaseText({ subnets }: Lease): string {
+  return FAMILIES.flatMap((family) => subnets[family] ?? []).join(' and ');
 }
 
 /** The agent counts its peers anyway; whoever made room for them hears of it here. */

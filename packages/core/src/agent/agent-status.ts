@@ -30,6 +30,7 @@ export function missingOf(supervisor: Supervisor): Missing {
       follows: leaseWaiting === undefined || (host.waiting !== undefined && succession.waitsForHost),
     };
   }
+  if (own?.lost) missing.lease = { message: own.problem ?? 'another host has the lease', follows: false };
   if (networkState?.phase !== 'ready') {
     missing.device = { message: deviceText(supervisor), follows: own === undefined };
   }
@@ -113,7 +114,7 @@ function problemsOf({ config, file, record, succession }: Supervisor): string[] 
   const problems: string[] = [];
   if (config.problem !== undefined) problems.push(`configuration: ${config.problem}`);
   if (publishProblem !== undefined) problems.push(publishProblem);
-  if (own?.problem !== undefined) problems.push(`own lease: ${own.problem}`);
+  if (own?.problem !== undefined && !own.lost) problems.push(`own lease: ${own.problem}`);
   // Else it is told as what keeps the host from being ready.
   if (networkState !== undefined && networkWaiting !== undefined) problems.push(networkWaiting);
   if (file?.problem !== undefined) problems.push(file.problem);

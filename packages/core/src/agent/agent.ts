@@ -127,7 +127,8 @@ export class Agent {
   }
 
   /**
-   * Takes the configuration that is pending. Resolves to true when its network is open, to false when none is pending.
+   * Takes what moves traffic and waits for that: the configuration that is pending, and another lease in the place of one
+   * that another host has now. Resolves to true when that is in effect, to false when there is neither.
    *
    * @throws the reason why the configuration could not be taken; the one before stays. OverlayError `OVERLAY_ABORTED` when
    *   another one took its place, or by the signal, which ends the waiting only; `OVERLAY_CLOSED` once stopped.

@@ -69,6 +69,8 @@ export class Succession {
   /** Settles when every attempt so far has ended. */
   #idle: Promise<void> = Promise.resolve();
   readonly #retiring = new Set<Promise<void>>();
+  /** Another lease is being taken in the place of a lost one. */
+  #replacing: Promise<void> | undefined;
 
   constructor(context: SuccessionContext) {
     this.#context = context;
@@ -195,6 +197,23 @@ export class Succession {
     this.#target?.reconfigure(plan.netConf);
     this.#context.tookEffect();
     this.#rememberSoon();
+  }
+
+  /**
+   * Takes another lease in the place of one that another host has now. Resolves to false when the lease is in order.
+   * Rejects when aborted, or with an error that trying again cannot mend; then everything is as before. Whoever asks while
+   * it is under way waits for the same.
+   */
+  async replaceLostLease(): Promise<boolean> {
+    const [tenancy, inUse] = [this.#tenancy, this.inUse];
+    if (tenancy?.state?.lost !== true || inUse === undefined) return false;
+    const published = tenancy.state.lease.attributes;
+    const attributes = (): LeaseAttributes => this.#transition?.attributes ?? inUse.source.latest ?? published;
+    this.#replacing ??= tenancy.acquire(inUse.netConf, attributes, this.#ending.signal).finally(() => {
+      this.#replacing = undefined;
+    });
+    await this.#replacing;
+    return true;
   }
 
   /** Gives up what peers do not know of yet. */

@@ -174,12 +174,13 @@ export class Supervisor {
   }
 
   /**
-   * Takes the pending configuration; false when there is none. Rejects when it does not come into effect; one that cannot
-   * be taken under traffic stays pending.
+   * Takes the pending configuration, and another lease in the place of one that was lost; false when there is neither.
+   * Rejects when the configuration does not come into effect; one that cannot be taken under traffic stays pending.
    */
   async applyPending(): Promise<boolean> {
+    const moved = await this.succession.replaceLostLease();
     const pending = this.#pending;
-    if (pending === undefined) return false;
+    if (pending === undefined) return moved;
     const { refused, way, plan, changes } = pending;
     if (refused !== undefined || way === undefined) {
       throw new OverlayError(

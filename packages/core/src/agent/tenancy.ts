@@ -136,11 +136,11 @@ export class Tenancy {
     });
   }
 
-  #stateChanged(own: OwnLease, { lease: told, problem }: OwnLeaseState): void {
+  #stateChanged(own: OwnLease, { lease: told, problem, lost }: OwnLeaseState): void {
     if (own !== this.#own || this.#closed) return;
     const before = this.#state;
     const { lease } = usableEndpoints(told);
-    this.#state = { lease, ...(problem !== undefined && { problem }) };
+    this.#state = { lease, ...(problem !== undefined && { problem }), ...(lost && { lost }) };
     const { log } = this.#context;
     const subnets = FAMILIES.flatMap((family) => lease.subnets[family] ?? []).join(', ');
     if (problem === undefined) log.over('own-lease-problem', `the lease of ${subnets} is in order again`);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { parsePrefix } from '@overlay/core';
+import { OverlayError, parsePrefix } from '@overlay/core';
 import { gate } from './support/fake-backend.js';
 import { settle } from './support/fake-clock.js';
 import { failing, FlakyStore } from './support/flaky-store.js';
@@ -18,6 +18,45 @@ async function started(count: number, options: ConstructorParameters<typeof Worl
 }
 
 const told = (): string[] => [...world.backend.network.peers.keys()].sort();
+
+describe('a lease that another host has now', () => {
+  test('means not ready, the network stays as it is, and applying takes another one', async () => {
+    await started(2);
+    const before = told();
+    store.taker$.next('host-z');
+    await settle();
+    expect(world.agent.status()).toMatchObject({
+      phase: 'impaired',
+      readiness: { ready: false, reasons: [{ condition: 'lease', message: 'held by host-z' }] },
+      waitingFor: ['lease: held by host-z'],
+      problems: [],
+      conflicts: ['held by host-z'],
+    });
+    expect(told()).toEqual(before);
+    expect(world.backend.networks).toHaveLength(1);
+
+    store.onAcquire = async () => store.taker$.next(undefined);
+    await expect(world.agent.applyPending()).resolves.toBe(true);
+    expect(store.acquired).toHaveLength(2);
+    expect(store.acquired[1]).toMatchObject({ hostId: 'host-a', attributes: { ipv4: { publicIP: '192.0.2.1' } } });
+    await settle();
+    expect(world.agent.status().phase).toBe('ready');
+    await expect(world.agent.applyPending()).resolves.toBe(false);
+    expect(store.acquired).toHaveLength(2);
+  });
+
+  test('stays as it is when no other one can be had, and the reason is told', async () => {
+    await started(1);
+    store.taker$.next('host-z');
+    await settle();
+    const wrong = new OverlayError('OVERLAY_LEASE_INVALID', 'nothing fits');
+    store.onAcquire = () => Promise.reject(wrong);
+    const both = [world.agent.applyPending(), world.agent.applyPending()];
+    for (const each of both) await expect(each).rejects.toBe(wrong);
+    expect(store.acquired).toHaveLength(2);
+    expect(world.agent.status()).toMatchObject({ phase: 'impaired', waitingFor: ['lease: held by host-z'] });
+  });
+});
 
 describe('following the host', () => {
   test('another address is published with the same subnet', async () => {

@@ -8,6 +8,7 @@ import type { EtcdClient } from '../client/etcd-client.js';
 import type { Agent } from '../store/host-record.js';
 import type { StoreKeys } from '../store/store-keys.js';
 import type { LeaseView } from '../view/lease-view.js';
+import type { Outcome } from './lease-mender.js';
 import { LeaseMender } from './lease-mender.js';
 
 export interface LeaseKeeperOptions {
@@ -54,6 +55,8 @@ export class LeaseKeeper implements OwnLease {
   #again = false;
   #renewAt: number;
   #trouble: string | undefined;
+  /** Another host has the lease. Stays true as long as etcd says nothing else. */
+  #lost = false;
   /** Of what kind it is: the words may be others each time. */
   #troubleKind: string | undefined;
   /** What the view showed when it was last looked at. */
@@ -86,6 +89,8 @@ export class LeaseKeeper implements OwnLease {
     this.#attributes = attributes;
     this.#mender.adopt(acquired);
     this.#renewAt = this.#nextRenewal();
+    this.#trouble = this.#troubleKind = undefined;
+    this.#lost = false;
     this.#show();
     this.#check();
   }
@@ -139,10 +144,11 @@ export class LeaseKeeper implements OwnLease {
           await this.#mender.renew(signal);
           this.#renewAt = this.#nextRenewal();
         }
-        const trouble = await this.#mend(attributes, signal);
+        const { problem, lost = false } = await this.#mend(attributes, signal);
         this.#again ||= attributes !== this.#attributes;
-        if (trouble === undefined) published();
-        this.#setTrouble(trouble);
+        if (problem === undefined) published();
+        this.#lost = lost;
+        this.#setTrouble(problem);
       } catch (error) {
         if (signal.aborted) return;
         const { expiresAt } = this.#mender;
@@ -154,11 +160,11 @@ export class LeaseKeeper implements OwnLease {
     }
   }
 
-  /** Makes it right. What stands against it, if anything does. */
-  async #mend(attributes: LeaseAttributes, signal: AbortSignal): Promise<string | undefined> {
+  /** Makes it right, as far as it may. */
+  async #mend(attributes: LeaseAttributes, signal: AbortSignal): Promise<Extract<Outcome, { kind: 'done' }>> {
     for (;;) {
       const outcome = await this.#mender.mend(attributes, signal);
-      if (outcome.kind === 'done') return outcome.problem;
+      if (outcome.kind === 'done') return outcome;
       if (outcome.problem !== undefined) this.#setTrouble(outcome.problem);
       await wait(this.#options.clock, outcome.afterMs, 'keeping a lease', signal);
     }
@@ -199,11 +205,12 @@ export class LeaseKeeper implements OwnLease {
     const problem = problems.length > 3 ? `${problems.slice(0, 3).join('; ')}; and more` : problems.join('; ');
     const before = this.#state.value;
     const same =
+      (before.lost ?? false) === this.#lost &&
       before.lease.expiresAt === lease.expiresAt &&
       before.lease.subnets === lease.subnets &&
       before.lease.attributes === lease.attributes;
     if (same && (before.problem ?? '') === problem) return;
-    this.#state.next({ lease, ...(problem !== '' && { problem }) });
+    this.#state.next({ lease, ...(problem !== '' && { problem }), ...(this.#lost && { lost: true }) });
   }
 
   #schedule(): void {

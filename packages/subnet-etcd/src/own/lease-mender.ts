@@ -27,8 +27,8 @@ export interface LeaseMenderOptions {
 
 /** What came of an attempt to bring etcd to what it should be. */
 export type Outcome =
-  /** Nothing is left to do at present; `problem` is what stands against the lease. */
-  | { readonly kind: 'done'; readonly problem?: string }
+  /** Nothing is left to do at present; `problem` is what stands against the lease, `lost` that another host has it. */
+  | { readonly kind: 'done'; readonly problem?: string; readonly lost?: true }
   /** To be tried again. */
   | { readonly kind: 'again'; readonly afterMs: number; readonly problem?: string };
 
@@ -143,11 +143,11 @@ export class LeaseMender {
       case 'absent':
         return this.#takeAgain(finding, attributes, signal);
       case 'namesake':
-        return { kind: 'done', problem: this.#namesake(verdict.host) };
+        return { kind: 'done', problem: this.#namesake(verdict.host), lost: true };
       case 'taken':
         return this.#claim(verdict.by, finding, attributes, signal);
       case 'rewritten':
-        return { kind: 'done', problem: this.#rewritten(verdict.record) };
+        return { kind: 'done', problem: this.#rewritten(verdict.record), lost: true };
     }
   }
 
@@ -188,7 +188,7 @@ export class LeaseMender {
   async #takeAgain(finding: Found, attributes: LeaseAttributes, signal: AbortSignal): Promise<Outcome> {
     const { client, clock, logger, ttlSeconds } = this.#options;
     const overlapping = await this.#overlapping(signal);
-    if (overlapping !== undefined) return { kind: 'done', problem: this.#heldBy(overlapping) };
+    if (overlapping !== undefined) return { kind: 'done', problem: this.#heldBy(overlapping), lost: true };
     const patience = this.#wasUndone(finding, attributes);
     if (patience !== undefined) return patience;
     if (!this.#fresh) {
@@ -218,7 +218,7 @@ export class LeaseMender {
       `${subnetsText(this.#subnets)} from host ${hostId}: traffic goes on as before; give each host a public IP of its own and restart this agent`;
     const text = formatHostRecord(this.#name, attributes, agent);
     const stated = host?.agent === agent.agent && host.lease === this.#lease;
-    if (this.#claiming && stated) return { kind: 'done', problem };
+    if (this.#claiming && stated) return { kind: 'done', problem, lost: true };
     const abandoned = this.#claiming ? 0n : this.#lease;
     const attempt = { what: 'stating a conflict', signal };
     const from = clock.now();
@@ -240,7 +240,7 @@ export class LeaseMender {
     this.#expiresAt = from + ttl * 1000;
     // Nothing is left that ends with it, unless we were mistaken; then it is to end by itself.
     if (abandoned !== 0n && abandoned !== by.lease && this.#nothingWith(abandoned)) await this.#revoke(abandoned);
-    return { kind: 'done', problem };
+    return { kind: 'done', problem, lost: true };
   }
 
   async #write(finding: Found, attributes: LeaseAttributes, signal: AbortSignal): Promise<boolean> {
@@ -351,7 +351,7 @@ export class LeaseMender {
     const who = record.attributes === undefined ? 'somebody' : addressText({ attributes: record.attributes });
     return (
       `our ${subnetsText(this.#subnets)} is held by another (${who}, which may be flanneld): traffic goes on as before; ` +
-      'stop the other, or restart this agent to take another subnet'
+      'stop the other, or restart this agent or run overlay apply to take another subnet'
     );
   }
 
@@ -360,7 +360,7 @@ export class LeaseMender {
     const who = record.attributes === undefined ? 'somebody' : addressText({ attributes: record.attributes });
     return (
       `our ${subnetsText(this.#subnets)} is held by another (${holder === undefined ? '' : `host ${holder.id}, `}${who}, ` +
-      `${subnetsText(record.subnets)}): traffic goes on as before; remove that lease, or restart this agent to take another subnet`
+      `${subnetsText(record.subnets)}): traffic goes on as before; remove that lease, or restart this agent or run overlay apply to take another subnet`
     );
   }
 }

@@ -23,6 +23,13 @@ export interface LeaseKeeperOptions {
   readonly renewMarginMs: number;
 }
 
+/** What stands against a lease. */
+interface Trouble {
+  readonly text: string;
+  /** Another host has it. */
+  readonly lost: boolean;
+}
+
 const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 10_000;
 const LONGEST_TIMER_MS = 24 * 3_600_000;
@@ -47,6 +54,8 @@ export class LeaseKeeper implements OwnLease {
   #running: Promise<void> | undefined;
   #again = false;
   #trouble: string | undefined;
+  /** Another host has the lease. Stays true as long as the directory says nothing else. */
+  #lost = false;
   #retryMs = FIRST_RETRY_MS;
   #cancelTimer: (() => void) | undefined;
   #revivedAt = -Infinity;
@@ -119,7 +128,7 @@ export class LeaseKeeper implements OwnLease {
       try {
         const trouble = await this.#mend();
         if (trouble === undefined) published();
-        this.#setTrouble(trouble);
+        this.#setTrouble(trouble?.text, trouble?.lost ?? false);
       } catch (error) {
         if (this.#closing.signal.aborted) return;
         const { directory } = this.#options;
@@ -132,7 +141,7 @@ export class LeaseKeeper implements OwnLease {
   }
 
   /** Makes the file right. What stands against it, if anything does. */
-  async #mend(): Promise<string | undefined> {
+  async #mend(): Promise<Trouble | undefined> {
     const { directory, clock } = this.#options;
     const ticket = ticketDispenser();
     for (;;) {
@@ -203,15 +212,15 @@ export class LeaseKeeper implements OwnLease {
     await wait(clock, this.#revivalMs, 'keeping a lease', this.#closing.signal);
   }
 
-  #heldBy(holders: readonly Holder[]): string {
+  #heldBy(holders: readonly Holder[]): Trouble {
     const { directory } = this.#options;
     const who = holders.map(
       ({ key, name }) => `${key === undefined ? 'no lease' : `host ${key}`}, ${directory.file(name)}`,
     );
-    return (
+    const text =
       `our ${subnetsText(this.#record.subnets)} is held by another (${who.join('; ')}): traffic goes on as before; ` +
-      'remove that file, or restart this agent to take another subnet'
-    );
+      'remove that file, or restart this agent or run overlay apply to take another subnet';
+    return { text, lost: true };
   }
 
   #isOwn(record: LeaseRecord): boolean {
@@ -235,8 +244,10 @@ export class LeaseKeeper implements OwnLease {
     this.#show();
   }
 
-  #setTrouble(trouble: string | undefined): void {
-    if (trouble === this.#trouble) return;
+  #setTrouble(trouble: string | undefined, lost = this.#lost): void {
+    if (trouble === this.#trouble && lost === this.#lost) return;
+    this.#lost = lost;
+    if (trouble === this.#trouble) return this.#show();
     if (trouble === undefined) this.#options.logger.info(`${subnetsText(this.#record.subnets)}: the lease is in order`);
     else this.#options.logger.warn(trouble);
     this.#trouble = trouble;
@@ -248,9 +259,19 @@ export class LeaseKeeper implements OwnLease {
     const problem = problems.length > 3 ? `${problems.slice(0, 3).join('; ')}; and more` : problems.join('; ');
     const before = this.#state.value;
     const { text, expiresAt } = this.#record;
-    if ((before.problem ?? '') === problem && text === this.#shownText && expiresAt === before.lease.expiresAt) return;
+    if (
+      (before.problem ?? '') === problem &&
+      text === this.#shownText &&
+      expiresAt === before.lease.expiresAt &&
+      (before.lost ?? false) === this.#lost
+    )
+      return;
     this.#shownText = text;
-    this.#state.next({ lease: leaseOf(this.#record), ...(problem !== '' && { problem }) });
+    this.#state.next({
+      lease: leaseOf(this.#record),
+      ...(problem !== '' && { problem }),
+      ...(this.#lost && { lost: true }),
+    });
   }
 
   #schedule(): void {

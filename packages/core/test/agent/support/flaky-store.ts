@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { defer } from 'rxjs';
+import { BehaviorSubject, combineLatest, defer, map } from 'rxjs';
 import type {
   AcquireOptions,
   AcquireRequest,
@@ -26,6 +26,8 @@ export class FlakyStore implements SubnetManager {
   /** In the place of the other one's streams, from the next subscription on. */
   configs: Observable<ConfigEvent> | undefined;
   leases: Observable<LeaseEvent> | undefined;
+  /** Who has the own lease now; undefined: this host. */
+  readonly taker$ = new BehaviorSubject<string | undefined>(undefined);
   readonly config$: Observable<ConfigEvent>;
   readonly leases$: Observable<LeaseEvent>;
   /** Whether asking for a new snapshot brings one. */
@@ -46,7 +48,11 @@ export class FlakyStore implements SubnetManager {
     await this.onAcquire?.(options);
     const own = await this.store.acquire(request, options);
     return {
-      state$: own.state$,
+      state$: combineLatest([own.state$, this.taker$]).pipe(
+        map(([state, taker]) =>
+          taker === undefined ? state : { ...state, problem: `held by ${taker}`, lost: true as const },
+        ),
+      ),
       publish: async (attributes, publishing) => {
         await this.onPublish?.();
         this.published.push(attributes);
