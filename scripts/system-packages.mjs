@@ -26,6 +26,8 @@ const needs = {
     { debian: 'libc6-dev', file: '/usr/include/stdlib.h' },
     { debian: 'linux-libc-dev', file: '/usr/include/linux/rtnetlink.h' },
     ...crossCompiler(process.arch),
+    // Makes the bytecode of the UDP backend's programs.
+    { debian: 'clang', command: 'clang' },
   ],
   kernel: [
     { debian: 'iproute2', command: 'ip' },

@@ -28,6 +28,7 @@ export type {
   LinuxObject,
   NeighbourObject,
   RouteObject,
+  VethAttributes,
   VxlanAttributes,
 } from './kinds/index.js';
 export { PROTOCOL_BOOT, ROUTE_PROTOCOL, routeMetric } from './kinds/index.js';
@@ -37,6 +38,8 @@ export type { NetlinkMonitor, NetlinkPort, MonitorOptions, RequestOptions, SendF
 export { KernelError, NetlinkError } from './netlink/error.js';
 export type { OpenNetlinkOptions } from './netlink/socket.js';
 export { openNetlink } from './netlink/socket.js';
+export type { NativeAddon } from './native-addon.js';
+export { loadAddon } from './native-addon.js';
 export type { Link } from './netlink/rtnetlink/link.js';
 
 // This process

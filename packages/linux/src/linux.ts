@@ -92,6 +92,8 @@ export function openLinux(options: LinuxOptions = {}): Linux {
 /** See {@link openLinux}. */
 export class Linux {
   readonly instance: string;
+  /** Path of the network namespace; undefined for the process's own. */
+  readonly netns: string | undefined;
   /** The alias on our devices. */
   readonly alias: string;
   readonly routeProtocol: number;
@@ -113,6 +115,7 @@ export class Linux {
     this.#clock = options.clock ?? systemClock;
     this.#open = options.open ?? ((): NetlinkPort => openNetlink(netns === undefined ? {} : { netns }));
     this.instance = instance;
+    this.netns = netns;
     this.alias = `overlay:${instance}`;
     this.routeProtocol = options.routeProtocol ?? ROUTE_PROTOCOL;
     this.session = new KernelSession(this.#open);
@@ -144,12 +147,19 @@ export class Linux {
     return this.links.byName(name);
   }
 
+  /** The kernel's notifications of multicast groups (`Group`) that {@link events} leaves out. Whoever asks closes it. */
+  follow(groups: readonly number[]): KernelEvents {
+    return new KernelEvents(this.session, this.#logger, this.#clock, groups);
+  }
+
   /** A route with our marks. */
-  route(wish: Pick<RouteObject, 'destination' | 'link' | 'gateway' | 'onlink'>): RouteObject {
-    const { destination, link, gateway, onlink } = wish;
+  route(wish: Pick<RouteObject, 'destination' | 'link' | 'gateway' | 'onlink' | 'prefSrc'>): RouteObject {
+    const { destination, link, gateway, onlink, prefSrc } = wish;
     const metric = this.#metric(destination);
     // Written out: a copy by spreading takes three times the memory, and there are 50,000 of them.
-    return { kind: 'route', destination, link, gateway, onlink, metric, protocol: this.routeProtocol };
+    const protocol = this.routeProtocol;
+    if (prefSrc !== undefined) return { kind: 'route', destination, link, gateway, onlink, metric, protocol, prefSrc };
+    return { kind: 'route', destination, link, gateway, onlink, metric, protocol };
   }
 
   /** How objects of this agent are known from a previous run. */

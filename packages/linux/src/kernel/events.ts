@@ -40,6 +40,7 @@ export class KernelEvents {
     private readonly session: KernelSession,
     private readonly logger: Logger = silentLogger,
     private readonly clock: Clock = systemClock,
+    private readonly groups: readonly number[] = GROUPS,
   ) {
     this.#stopFollowing = session.onDrop(() => {
       if (this.#monitor) this.#reopen();
@@ -69,7 +70,7 @@ export class KernelEvents {
     if (this.#monitor || this.#cancelReopen || this.#closed) return;
     try {
       const monitor = this.session.port.monitor({
-        groups: GROUPS,
+        groups: this.groups,
         onMessage: (message) => {
           for (const listener of this.#listeners) this.#tell(listener, message);
         },

@@ -7,6 +7,7 @@ export type {
   LinuxObject,
   NeighbourObject,
   RouteObject,
+  VethAttributes,
   VxlanAttributes,
 } from './objects.js';
 export { IPV6_DEFAULT_METRIC, PROTOCOL_BOOT, ROUTE_PROTOCOL, routeMetric } from './objects.js';

@@ -21,6 +21,10 @@ export function compareLinks(actual: LinkObject, wanted: LinkObject): LinkDiffer
     const fixed = fixedDifference(actual.vxlan, wanted.vxlan);
     if (fixed !== undefined) return { verdict: 'recreate', reason: fixed };
   }
+  if (wanted.veth && actual.veth?.peer !== wanted.veth.peer) {
+    const reason = `its other end is ${actual.veth?.peer || 'elsewhere'} instead of ${wanted.veth.peer}`;
+    return { verdict: actual.alias === wanted.alias ? 'recreate' : 'foreign', reason };
+  }
   const reasons: string[] = [];
   const changes: { -readonly [K in keyof LinkChanges]: LinkChanges[K] } = {};
   const differs = (what: string, found: unknown, asked: unknown): boolean => {
@@ -32,6 +36,8 @@ export function compareLinks(actual: LinkObject, wanted: LinkObject): LinkDiffer
   if (differs('MTU', actual.mtu, wanted.mtu)) changes.mtu = wanted.mtu;
   if (differs('MAC', actual.mac, wanted.mac)) changes.mac = wanted.mac;
   if (differs('up', actual.up, wanted.up)) changes.up = wanted.up;
+  const noArp = wanted.noArp ?? false;
+  if (differs('NOARP', actual.noArp ?? false, noArp)) changes.noArp = noArp;
   if (wanted.vxlan && actual.vxlan) {
     const { local, lower, learning } = wanted.vxlan;
     const vxlan: { local?: typeof local; learning?: boolean } = {};

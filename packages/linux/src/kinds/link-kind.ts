@@ -76,6 +76,7 @@ export function linkKind(context: LinkKindContext): Kind<LinkObject> {
 export function linkObject(link: Link, links: LinkTable): LinkObject {
   const { vxlan } = link;
   const lower = vxlan?.lowerIndex === undefined ? undefined : links.byIndex(vxlan.lowerIndex)?.name;
+  const peer = link.kind === 'veth' ? (peerOf(link, links)?.name ?? '') : undefined;
   return {
     kind: 'link',
     name: link.name,
@@ -84,6 +85,8 @@ export function linkObject(link: Link, links: LinkTable): LinkObject {
     mtu: link.mtu,
     mac: (link.mac ?? '') as LinkObject['mac'],
     up: link.up,
+    ...(link.noArp ? { noArp: true } : {}),
+    ...(peer === undefined ? {} : { veth: { peer } }),
     ...(vxlan
       ? {
           vxlan: {
@@ -97,6 +100,11 @@ export function linkObject(link: Link, links: LinkTable): LinkObject {
         }
       : {}),
   };
+}
+
+/** The other end of a veth; undefined while it is in another network namespace. */
+function peerOf({ lowerIndex, lowerNetnsId }: Link, links: LinkTable): Link | undefined {
+  return lowerIndex === undefined || lowerNetnsId !== undefined ? undefined : links.byIndex(lowerIndex);
 }
 
 class LinkMaker {
@@ -168,7 +176,7 @@ class LinkMaker {
       );
     }
     this.#created.set(wanted.name, [...recent, now]);
-    const { name, type, alias, mtu, mac, up, vxlan } = wanted;
+    const { name, type, alias, mtu, mac, up, noArp, vxlan, veth } = wanted;
     const messages = newLink({
       name,
       kind: type,
@@ -176,6 +184,8 @@ class LinkMaker {
       mtu,
       mac,
       up,
+      ...(noArp === undefined ? {} : { noArp }),
+      ...(veth ? { peer: { name: veth.peer } } : {}),
       ...(vxlan
         ? {
             vxlan: {
@@ -190,6 +200,8 @@ class LinkMaker {
         : {}),
     });
     const outcome = await this.#send(messages, signal);
+    // The other end has to be known, to tell whether it is the right one.
+    if (veth && !outcome) await this.context.links.refresh(veth.peer, signal);
     return this.#check(wanted, outcome, signal);
   }
 

@@ -15,6 +15,12 @@ export interface VxlanAttributes {
   readonly gbp: boolean;
 }
 
+/** One end of a pair of devices: what one sends, the other receives. The first of the two to be made makes both. */
+export interface VethAttributes {
+  /** The other end, by name, in the same network namespace. */
+  readonly peer: string;
+}
+
 /** A device of ours. */
 export interface LinkObject {
   readonly kind: 'link';
@@ -27,7 +33,10 @@ export interface LinkObject {
   readonly mtu: number;
   readonly mac: Mac;
   readonly up: boolean;
+  /** Neighbours on it are not asked for (IFF_NOARP). False unless told. */
+  readonly noArp?: boolean;
   readonly vxlan?: VxlanAttributes;
+  readonly veth?: VethAttributes;
 }
 
 /** An address on a device. */

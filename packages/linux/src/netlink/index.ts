@@ -21,6 +21,17 @@ export type { NexthopSpec, RouteFilter, RouteLookup, RouteMatch, RouteSpec } fro
 export { deleteRoute, dumpRoutes, lookupRoute, newRoute } from './rtnetlink/route-requests.js';
 export type { Nexthop, Route } from './rtnetlink/route.js';
 export { decodeRoute } from './rtnetlink/route.js';
+export type { Direction, Filter, FilterKey, FilterSpec, Qdisc } from './rtnetlink/traffic-control.js';
+export {
+  decodeFilter,
+  decodeQdisc,
+  deleteClsact,
+  deleteFilter,
+  dumpFilters,
+  dumpQdiscs,
+  newClsact,
+  newFilter,
+} from './rtnetlink/traffic-control.js';
 export type { Vxlan, VxlanDf, VxlanSpec } from './rtnetlink/vxlan.js';
 export type { OpenNetlinkOptions } from './socket.js';
 export { openNetlink } from './socket.js';

@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { OverlayError } from '@overlay/core';
+import { loadAddon } from '../native-addon.js';
 
 declare const opaque: unique symbol;
 
@@ -53,19 +51,6 @@ export interface NativeNetlink {
   releaseProgramPages(): number;
 }
 
-const FILE = 'overlay-netlink.node';
-
-/**
- * Where the addon may lie: in the package (this module is `dist/netlink/native.js`), or beside a program bundled into
- * one file, with or without the `prebuilds` folder.
- */
-function candidates(base: string | URL): string[] {
-  const folder = `prebuilds/${process.platform}-${process.arch}/`;
-  return [`../../${folder}${FILE}`, `./${folder}${FILE}`, `./${FILE}`].map((path) =>
-    fileURLToPath(new URL(path, base)),
-  );
-}
-
 /**
  * Loads the native addon. Node keeps it loaded, so calling this again is cheap.
  *
@@ -73,26 +58,10 @@ function candidates(base: string | URL): string[] {
  * @throws OverlayError `OVERLAY_NATIVE_MISSING` when it is not there or cannot be loaded.
  */
 export function loadNative(base: string | URL = import.meta.url): NativeNetlink {
-  const paths = candidates(base);
-  const path = paths.find((candidate) => existsSync(candidate));
-  if (path === undefined) {
-    throw new OverlayError(
-      'OVERLAY_NATIVE_MISSING',
-      `loading the netlink addon: ${FILE} is missing for ${process.platform}-${process.arch} (looked at ` +
-        `${paths.join(', ')}); install a release that has it, or build it with \`node native/build.mjs\` in ` +
-        'packages/linux (needs gcc)',
-    );
-  }
-  const module = { exports: {} as NativeNetlink };
-  try {
-    process.dlopen(module, path);
-  } catch (error) {
-    throw new OverlayError(
-      'OVERLAY_NATIVE_MISSING',
-      `loading the netlink addon: ${path} does not load here (${error instanceof Error ? error.message : String(error)}); ` +
-        'build it on this machine with `node native/build.mjs` in packages/linux (needs gcc)',
-      { cause: error },
-    );
-  }
-  return module.exports;
+  return loadAddon({
+    file: 'overlay-netlink.node',
+    title: 'the netlink addon',
+    build: '`node native/build.mjs` in packages/linux (needs gcc)',
+    base,
+  }) as NativeNetlink;
 }

@@ -15,6 +15,12 @@ export const MessageType = {
   newNeighbour: 28,
   deleteNeighbour: 29,
   getNeighbour: 30,
+  newQdisc: 36,
+  deleteQdisc: 37,
+  getQdisc: 38,
+  newFilter: 44,
+  deleteFilter: 45,
+  getFilter: 46,
 } as const;
 
 /** Header flags of linux/netlink.h. The socket sets request, acknowledgement and dump flags itself. */
@@ -35,6 +41,7 @@ export const MessageFlag = {
 export const Group = {
   link: 1,
   neighbour: 3,
+  trafficControl: 4,
   ipv4Address: 5,
   ipv4Route: 7,
   ipv4Rule: 8,

@@ -55,10 +55,17 @@ describe('constants', () => {
       newNeighbour: TheirType.NEWNEIGH,
       deleteNeighbour: TheirType.DELNEIGH,
       getNeighbour: TheirType.GETNEIGH,
+      newQdisc: TheirType.NEWQDISC,
+      deleteQdisc: TheirType.DELQDISC,
+      getQdisc: TheirType.GETQDISC,
+      newFilter: TheirType.NEWTFILTER,
+      deleteFilter: TheirType.DELTFILTER,
+      getFilter: TheirType.GETTFILTER,
     });
     expect(Group).toEqual({
       link: MulticastGroups.LINK,
       neighbour: MulticastGroups.NEIGH,
+      trafficControl: MulticastGroups.TC,
       ipv4Address: MulticastGroups.IPV4_IFADDR,
       ipv4Route: MulticastGroups.IPV4_ROUTE,
       ipv4Rule: MulticastGroups.IPV4_RULE,

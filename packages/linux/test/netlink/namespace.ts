@@ -23,6 +23,11 @@ export class Namespace {
     return this.#run('bridge', line.split(' '));
   }
 
+  /** Runs `tc` in it; `last` is an argument with blanks in it. */
+  tc(line: string, last?: string): string {
+    return this.#run('tc', [...line.split(' '), ...(last === undefined ? [] : [last])]);
+  }
+
   /** What `ip -d -j` says. */
   show(line: string): Record<string, unknown>[] {
     return JSON.parse(this.#run('ip', ['-d', '-j', ...line.split(' ')])) as Record<string, unknown>[];

@@ -5,24 +5,30 @@ import type { NetlinkPort } from '../../dist/netlink/index.js';
 import {
   decodeAddress,
   decodeFdb,
+  decodeFilter,
   decodeLink,
   decodeNeighbour,
+  decodeQdisc,
   decodeRoute,
   deleteAddress,
+  deleteClsact,
   deleteFdb,
   deleteLink,
   deleteNeighbour,
   deleteRoute,
   dumpAddresses,
   dumpFdb,
+  dumpFilters,
   dumpLinks,
   dumpNeighbours,
+  dumpQdiscs,
   dumpRoutes,
   getFdb,
   getLink,
   getNeighbour,
   lookupRoute,
   newAddress,
+  newClsact,
   newFdb,
   newLink,
   newNeighbour,
@@ -557,5 +563,42 @@ describe('neighbours and FDB entries', () => {
     expect(after.some((each) => each.mac === full.mac)).toBe(false);
     expect((await port.send([deleteFdb(full)])).get(0)).toMatchObject({ errnoName: 'ENOENT' });
     expect((await port.send([newFdb(plain, 'create')])).get(0)).toMatchObject({ errnoName: 'EEXIST' });
+  });
+});
+
+describe('traffic control', () => {
+  test('a clsact qdisc is made, seen and deleted, and its filters are listed by direction', async () => {
+    const index = wire();
+    const clsact = async () => {
+      const found = await collect(port, dumpQdiscs(), decodeQdisc);
+      return found.filter((qdisc) => qdisc.index === index && qdisc.kind === 'clsact');
+    };
+    await succeed(newClsact(index));
+    expect(await clsact()).toEqual([{ index, kind: 'clsact' }]);
+    const refused = await port.send([newClsact(index)]);
+    expect([...refused.values()].map((error) => error.errnoName)).toEqual(['EEXIST']);
+    // One instruction of classic BPF: no packet matches.
+    host.tc('filter add dev eth0 ingress prio 7 handle 0x2 bpf bytecode', '1,6 0 0 0');
+    const filters = (direction: 'ingress' | 'egress') => collect(port, dumpFilters({ index, direction }), decodeFilter);
+    expect(await filters('ingress')).toEqual([
+      expect.objectContaining({ index, direction: 'ingress', priority: 7, handle: 2, kind: 'bpf' }),
+    ]);
+    expect(await filters('egress')).toEqual([]);
+    await succeed(deleteClsact(index));
+    expect(await clsact()).toEqual([]);
+    expect(await filters('ingress')).toEqual([]);
+  });
+});
+
+describe('a veth pair', () => {
+  test('without ARP, made at once with its other end', async () => {
+    await succeed(
+      ...newLink({ name: 'tun0', kind: 'veth', peer: { name: 'tun0-in' }, noArp: true, up: true, mtu: 1472 }),
+    );
+    expect(host.show('link show dev tun0')[0]).toMatchObject({ link: 'tun0-in', mtu: 1472 });
+    expect(host.show('link show dev tun0')[0].flags).toEqual(expect.arrayContaining(['NOARP', 'UP']));
+    await succeed(setLink('tun0', { noArp: false }));
+    expect(host.show('link show dev tun0')[0].flags).not.toContain('NOARP');
+    expect(host.show('link show dev tun0')[0].flags).toContain('UP');
   });
 });

@@ -6,6 +6,7 @@ import { decodeFdb } from './fdb.js';
 import { decodeLink } from './link.js';
 import { decodeNeighbour } from './neighbour.js';
 import { decodeRoute } from './route.js';
+import { decodeFilter } from './traffic-control.js';
 
 /** What a request asks for, in words for error messages: `adding route 10.1.0.0/24 via 10.1.0.0 dev #5 table 254`. */
 export function describeRequest(request: Uint8Array): string {
@@ -39,6 +40,10 @@ function plural(message: NetlinkMessage): string {
       return 'routes';
     case MessageType.getNeighbour:
       return message.buffer[message.start] === AddressFamily.bridge ? 'FDB entries' : 'neighbours';
+    case MessageType.getQdisc:
+      return 'queueing disciplines';
+    case MessageType.getFilter:
+      return `filters dev #${readU32(message.buffer, message.start + 4)}`;
     default:
       return `objects of netlink type ${message.type}`;
   }
@@ -56,6 +61,12 @@ function object(message: NetlinkMessage): string {
       return route(message);
     case MessageType.newNeighbour:
       return neighbour(message);
+    case MessageType.newQdisc:
+      return `qdisc dev #${readU32(message.buffer, message.start + 4)}`;
+    case MessageType.newFilter: {
+      const { index, direction, name } = decodeFilter(message) ?? { index: 0, direction: 'egress', name: '' };
+      return `${direction} filter ${name ?? ''} dev #${index}`;
+    }
     default:
       return `an object of netlink type ${message.type}`;
   }

@@ -182,6 +182,8 @@ export interface LinkChanges {
   /** 0 takes it out of its bridge or bond. */
   readonly masterIndex?: number;
   readonly addrGenMode?: AddrGenMode;
+  /** Neighbours on it are not asked for. */
+  readonly noArp?: boolean;
   /** Only some of a VXLAN device's attributes can change: local, lowerIndex, learning, ageing, ttl, ... */
   readonly vxlan?: Partial<Vxlan>;
   /** Moves the device to the network namespace behind this open file descriptor. */
@@ -208,10 +210,10 @@ export type LinkRef = number | string;
  * as it should be. Sent together, the second fails with ENODEV if the first one failed.
  */
 export function newLink(spec: LinkSpec): Uint8Array[] {
-  const { alias, addrGenMode, up, ...atOnce } = spec;
-  const later = alias !== undefined || addrGenMode !== undefined;
+  const { alias, addrGenMode, noArp, up, ...atOnce } = spec;
+  const later = alias !== undefined || addrGenMode !== undefined || noArp !== undefined;
   const writer = new MessageWriter(MessageType.newLink, MessageFlag.create | MessageFlag.exclusive, FIXED, 256);
-  if (!later) writeFlags(writer, up);
+  if (!later) writeFlags(writer, { up });
   writeChanges(writer, atOnce);
   writer.text(Attribute.name, spec.name);
   writer.nest(Attribute.linkInfo, () => {
@@ -221,7 +223,7 @@ export function newLink(spec: LinkSpec): Uint8Array[] {
     if (peer !== undefined) writer.nest(INFO_DATA, () => writePeer(writer, peer));
   });
   const messages = [writer.finish()];
-  if (later) messages.push(setLink(spec.name, { alias, addrGenMode, up }));
+  if (later) messages.push(setLink(spec.name, { alias, addrGenMode, noArp, up }));
   return messages;
 }
 
@@ -232,7 +234,7 @@ export function newLink(spec: LinkSpec): Uint8Array[] {
 export function setLink(link: LinkRef, changes: LinkChanges): Uint8Array {
   const writer = new MessageWriter(MessageType.newLink, 0, FIXED, 128);
   refer(writer, link);
-  writeFlags(writer, changes.up);
+  writeFlags(writer, changes);
   writeChanges(writer, changes);
   if (changes.name !== undefined && typeof link === 'number') writer.text(Attribute.name, changes.name);
   const { vxlan } = changes;
@@ -286,10 +288,10 @@ function refer(writer: MessageWriter, link: LinkRef): void {
   else writer.text(Attribute.name, link);
 }
 
-function writeFlags(writer: MessageWriter, up: boolean | undefined): void {
-  if (up === undefined) return;
-  writer.setU32(HEADER_BYTES + 8, up ? Flag.up : 0);
-  writer.setU32(HEADER_BYTES + 12, Flag.up);
+function writeFlags(writer: MessageWriter, { up, noArp }: Pick<LinkChanges, 'up' | 'noArp'>): void {
+  const values = (up === true ? Flag.up : 0) | (noArp === true ? Flag.noArp : 0);
+  writer.setU32(HEADER_BYTES + 8, values);
+  writer.setU32(HEADER_BYTES + 12, (up === undefined ? 0 : Flag.up) | (noArp === undefined ? 0 : Flag.noArp));
 }
 
 function writeChanges(writer: MessageWriter, changes: LinkChanges): void {

@@ -1,0 +1,118 @@
+// From the tunnel device to the wire.
+#pragma once
+#include "tables.h"
+
+struct outer4 {
+	struct iphdr ip;
+	struct udphdr udp;
+};
+
+struct outer6 {
+	struct ipv6hdr ip;
+	struct udphdr udp;
+};
+
+#define OUTER_TTL 64
+#define IP_DF 0x4000
+
+// One source port for each flow, out of the dynamic ones (RFC 6335), so that NICs and links spread the flows of a host.
+INLINE __be16 source_port(struct __sk_buff *skb)
+{
+	__u32 hash = skb_hash(skb);
+	return swap16((__u16)(0xc000 | ((hash ^ (hash >> 16)) & 0x3fff)));
+}
+
+// The length of a super-packet may not fit; it is written again for each of its segments.
+INLINE __be16 length16(__u32 length)
+{
+	return length > 0xffff ? 0 : swap16((__u16)length);
+}
+
+INLINE void write_ip4_checksum(struct iphdr *ip)
+{
+	__u16 *words = (__u16 *)ip;
+	__u32 sum = 0;
+	ip->check = 0;
+#pragma unroll
+	for (int i = 0; i < 10; i++) sum += words[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	ip->check = (__u16)~sum;
+}
+
+INLINE long grow(struct __sk_buff *skb, __s32 room, __u64 l3)
+{
+	long refused = skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC,
+				       l3 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP | BPF_F_ADJ_ROOM_FIXED_GSO);
+	// A packet that the kernel holds to be in a tunnel already: one out of a tunnel of a pod, or one that came here
+	// through ours and goes on to another host. Its inner headers are known already, so that room is all it needs.
+	if (refused == -114 /* EALREADY */) refused = skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
+	return refused;
+}
+
+INLINE int send(struct __sk_buff *skb, struct route *route, __u32 inner)
+{
+	__u64 packets = packets_of(skb);
+	__be16 from = source_port(skb), to = route->port;
+	if (!route->endpoint_is_ipv6) {
+		struct outer4 outer = {
+			.ip = {
+				.version = 4,
+				.ihl = 5,
+				.tot_len = length16(inner + sizeof(struct outer4)),
+				.frag_off = swap16(IP_DF),
+				.ttl = OUTER_TTL,
+				.protocol = IPPROTO_UDP,
+				.saddr = config.address4,
+				.daddr = route->endpoint[0],
+			},
+			.udp = { .source = from, .dest = to, .len = length16(inner + sizeof(struct udphdr)) },
+		};
+		write_ip4_checksum(&outer.ip);
+		if (!config.address4 || grow(skb, sizeof(outer), BPF_F_ADJ_ROOM_ENCAP_L3_IPV4)) return drop(TOO_LARGE);
+		if (skb_store(skb, ETH_HLEN, &outer, sizeof(outer), 0)) return drop(OVERLOAD);
+	} else {
+		struct outer6 outer = {
+			.ip = {
+				.version = 6,
+				.payload_len = length16(inner + sizeof(struct udphdr)),
+				.nexthdr = IPPROTO_UDP,
+				.hop_limit = OUTER_TTL,
+			},
+			.udp = { .source = from, .dest = to, .len = length16(inner + sizeof(struct udphdr)) },
+		};
+#pragma unroll
+		for (int i = 0; i < 4; i++) {
+			outer.ip.saddr.in6_u.u6_addr32[i] = config.address6[i];
+			outer.ip.daddr.in6_u.u6_addr32[i] = route->endpoint[i];
+		}
+		if (grow(skb, sizeof(outer), BPF_F_ADJ_ROOM_ENCAP_L3_IPV6)) return drop(TOO_LARGE);
+		if (skb_store(skb, ETH_HLEN, &outer, sizeof(outer), 0)) return drop(OVERLOAD);
+	}
+	count(SENT, packets, inner);
+	// The mark was for the inner packet: a rule for it must not move the datagram.
+	skb->mark = 0;
+	return redirect_neigh(config.underlay, 0, 0, 0);
+}
+
+INLINE int encapsulate(struct __sk_buff *skb)
+{
+	if (skb->len < ETH_HLEN) return drop(MALFORMED);
+	__u32 inner = skb->len - ETH_HLEN;
+	if (skb->protocol == swap16(ETH_P_IP)) {
+		struct iphdr ip;
+		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.version != 4) return drop(MALFORMED);
+		// Multicast and broadcast of the device itself are nothing to speak of.
+		if ((swap32(ip.daddr) >> 28) >= 14) return TC_ACT_SHOT;
+		struct route *route = find_route4(ip.daddr);
+		return route ? send(skb, route, inner) : drop(UNKNOWN_DESTINATION);
+	}
+	if (skb->protocol == swap16(ETH_P_IPV6)) {
+		struct ipv6hdr ip;
+		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.version != 6) return drop(MALFORMED);
+		if (ip.daddr.in6_u.u6_addr8[0] == 0xff) return TC_ACT_SHOT;
+		struct route *route = find_route6(ip.daddr.in6_u.u6_addr32);
+		return route ? send(skb, route, inner) : drop(UNKNOWN_DESTINATION);
+	}
+	return TC_ACT_SHOT;
+}

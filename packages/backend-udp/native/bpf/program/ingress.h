@@ -1,0 +1,178 @@
+// From the wire to the tunnel device.
+#pragma once
+#include "tables.h"
+
+#define IP_OFFSET 0x1fff
+#define IP_MORE 0x2000
+
+// What the outer headers of a datagram for us say.
+struct outer {
+	__u32 from[4]; // IPv4 in the first word
+	__u32 from_ipv6;
+	__u32 length; // of the outer headers, without Ethernet's
+	__u32 payload; // bytes, by the UDP header
+};
+
+// What the inner headers say.
+struct inner {
+	__u32 source[4]; // IPv4 in the first word
+	bool is_ipv6;
+	bool tcp_data; // a TCP segment with payload
+	bool for_us; // the destination is in a subnet of this host
+	struct route *route; // of the source
+};
+
+// A packet that is not what it says: 0 lets it pass.
+INLINE int judge(__u32 reason, __u32 passed)
+{
+	if (config.filter == FILTER_ENFORCE) return drop(reason);
+	count(passed, 1, 0);
+	return 0;
+}
+
+// The source is not the sender's. Whether that is a stranger, a peer that lies, or one that is behind NAT.
+INLINE int judge_source(struct outer *outer, struct inner *inner)
+{
+	struct sender_key key = { .is_ipv6 = outer->from_ipv6 };
+	struct stray_key stray = { .outer_is_ipv6 = outer->from_ipv6, .inner_is_ipv6 = inner->is_ipv6 };
+#pragma unroll
+	for (int i = 0; i < 4; i++) {
+		key.address[i] = stray.outer[i] = outer->from[i];
+		stray.inner[i] = inner->source[i];
+	}
+	if (map_lookup(&senders, &key)) return judge(WRONG_SOURCE, PASSED_WRONG_SOURCE);
+	if (inner->route) {
+		__u64 *times = map_lookup(&strays, &stray), one = 1;
+		if (times) *times += 1;
+		else map_update(&strays, &stray, &one, BPF_ANY);
+	}
+	return judge(UNKNOWN_SENDER, PASSED_UNKNOWN_SENDER);
+}
+
+INLINE int judge_packet(struct outer *outer, struct inner *inner)
+{
+	if (config.filter == FILTER_OFF) return 0;
+	struct route *route = inner->route;
+	bool known = false;
+	if (route) known = outer->from_ipv6 ? same6(route->sender6, outer->from) : route->sender4 == outer->from[0];
+	if (!known) {
+		int verdict = judge_source(outer, inner);
+		if (verdict) return verdict;
+	}
+	return inner->for_us ? 0 : judge(WRONG_DESTINATION, PASSED_WRONG_DESTINATION);
+}
+
+// Reads the inner headers; false for what is no IP packet of just the datagram's size.
+INLINE bool read_inner(struct __sk_buff *skb, struct outer *outer, struct inner *inner)
+{
+	__u32 at = ETH_HLEN + outer->length;
+	__u8 version;
+	if (skb_load(skb, at, &version, 1)) return false;
+	__u32 protocol, header, length, l4;
+	if (version >> 4 == 4) {
+		struct iphdr ip;
+		if (skb_load(skb, at, &ip, sizeof(ip))) return false;
+		header = ip.ihl * 4;
+		length = swap16(ip.tot_len);
+		if (header < sizeof(ip) || length < header) return false;
+		// A fragment's beginning is not that of a TCP segment to be joined with others.
+		protocol = ip.frag_off & swap16(IP_OFFSET | IP_MORE) ? 0 : ip.protocol;
+		inner->is_ipv6 = false;
+		inner->source[0] = ip.saddr;
+		inner->source[1] = inner->source[2] = inner->source[3] = 0;
+		inner->for_us = (ip.daddr & config.mask4) == config.subnet4;
+		inner->route = config.filter == FILTER_OFF ? 0 : find_route4(ip.saddr);
+	} else if (version >> 4 == 6) {
+		struct ipv6hdr ip;
+		if (skb_load(skb, at, &ip, sizeof(ip))) return false;
+		header = sizeof(ip);
+		length = swap16(ip.payload_len) + header;
+		protocol = ip.nexthdr;
+		inner->is_ipv6 = true;
+		inner->for_us = true;
+#pragma unroll
+		for (int i = 0; i < 4; i++) {
+			inner->source[i] = ip.saddr.in6_u.u6_addr32[i];
+			if ((ip.daddr.in6_u.u6_addr32[i] & config.mask6[i]) != config.subnet6[i]) inner->for_us = false;
+		}
+		inner->route = config.filter == FILTER_OFF ? 0 : find_route6(inner->source);
+	} else {
+		return false;
+	}
+	// Of a super-packet beyond 64 kB the headers cannot tell the length.
+	if (length != outer->payload && !(skb->gso_size && skb->len > 0xffff)) return false;
+	__u8 offset = 0;
+	l4 = at + header;
+	inner->tcp_data = protocol == IPPROTO_TCP && !skb_load(skb, l4 + 12, &offset, 1) &&
+			  length > header + (__u32)(offset >> 4) * 4;
+	return true;
+}
+
+INLINE int deliver(struct __sk_buff *skb, struct outer *outer, struct inner *inner)
+{
+	__u64 packets = packets_of(skb);
+	if (skb_adjust_room(skb, -(__s32)outer->length, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO)) return drop(TOO_LARGE);
+	struct ethhdr frame = { .h_proto = inner->is_ipv6 ? swap16(ETH_P_IPV6) : swap16(ETH_P_IP) };
+#pragma unroll
+	for (int i = 0; i < ETH_ALEN; i++) {
+		frame.h_dest[i] = config.tunnel_mac[i];
+		frame.h_source[i] = config.entry_mac[i];
+	}
+	if (skb_store(skb, 0, &frame, sizeof(frame), 0)) return drop(OVERLOAD);
+	count(RECEIVED, packets, outer->payload);
+	// The mark of the datagram says nothing of what is in it.
+	skb->mark = 0;
+	// Sent out of the other end, single TCP segments come to the tunnel device through its GRO, which makes few packets
+	// of many. Whatever needs no such joining, or is joined already, goes there straight.
+	if (inner->tcp_data && !skb->gso_size) return redirect(config.entry, 0);
+	return redirect(config.tunnel, BPF_F_INGRESS);
+}
+
+INLINE int open_datagram(struct __sk_buff *skb, struct outer *outer, const struct udphdr *udp)
+{
+	__u32 length = swap16(udp->len);
+	bool giant = skb->gso_size && skb->len > 0xffff;
+	if (giant) length = skb->len - ETH_HLEN - outer->length + sizeof(*udp);
+	if (length < sizeof(*udp) || ETH_HLEN + outer->length - sizeof(*udp) + length > skb->len) return drop(MALFORMED);
+	outer->payload = length - sizeof(*udp);
+	struct inner inner = {};
+	if (!read_inner(skb, outer, &inner)) return drop(MALFORMED);
+	int verdict = judge_packet(outer, &inner);
+	return verdict ? verdict : deliver(skb, outer, &inner);
+}
+
+// What is not a datagram for our address and port is left to whoever comes next.
+INLINE int decapsulate(struct __sk_buff *skb)
+{
+	struct outer outer = {};
+	struct udphdr udp;
+	if (skb->vlan_present) return TC_ACT_UNSPEC;
+	if (config.address4 && skb->protocol == swap16(ETH_P_IP)) {
+		struct iphdr ip;
+		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip))) return TC_ACT_UNSPEC;
+		if (ip.daddr != config.address4 || ip.protocol != IPPROTO_UDP || ip.version != 4 || ip.ihl < 5)
+			return TC_ACT_UNSPEC;
+		if (ip.frag_off & swap16(IP_OFFSET)) return TC_ACT_UNSPEC;
+		outer.length = ip.ihl * 4 + sizeof(udp);
+		if (skb_load(skb, ETH_HLEN + ip.ihl * 4, &udp, sizeof(udp)) || udp.dest != config.port) return TC_ACT_UNSPEC;
+		if (ip.frag_off & swap16(IP_MORE)) return drop(TOO_LARGE);
+		if (ip.ihl != 5) return drop(MALFORMED);
+		outer.from[0] = ip.saddr;
+		outer.length = sizeof(ip) + sizeof(udp);
+		return open_datagram(skb, &outer, &udp);
+	}
+	if (config.address6[3] && skb->protocol == swap16(ETH_P_IPV6)) {
+		struct ipv6hdr ip;
+		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.nexthdr != IPPROTO_UDP) return TC_ACT_UNSPEC;
+#pragma unroll
+		for (int i = 0; i < 4; i++) {
+			if (ip.daddr.in6_u.u6_addr32[i] != config.address6[i]) return TC_ACT_UNSPEC;
+			outer.from[i] = ip.saddr.in6_u.u6_addr32[i];
+		}
+		if (skb_load(skb, ETH_HLEN + sizeof(ip), &udp, sizeof(udp)) || udp.dest != config.port) return TC_ACT_UNSPEC;
+		outer.from_ipv6 = 1;
+		outer.length = sizeof(ip) + sizeof(udp);
+		return open_datagram(skb, &outer, &udp);
+	}
+	return TC_ACT_UNSPEC;
+}

@@ -1,0 +1,40 @@
+// What programs may call of the kernel: helpers by their number in linux/bpf.h, and what a map is declared with.
+#pragma once
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+#include <linux/udp.h>
+#include <stdbool.h>
+
+#define SECTION(name) __attribute__((section(name), used))
+#define INLINE static inline __attribute__((always_inline))
+
+#define swap16(x) __builtin_bswap16(x)
+#define swap32(x) __builtin_bswap32(x)
+
+static void *(*const map_lookup)(void *map, const void *key) = (void *)BPF_FUNC_map_lookup_elem;
+static long (*const map_update)(void *map, const void *key, const void *value, __u64 flags) =
+    (void *)BPF_FUNC_map_update_elem;
+static long (*const skb_store)(struct __sk_buff *, __u32 offset, const void *from, __u32 length, __u64 flags) =
+    (void *)BPF_FUNC_skb_store_bytes;
+static long (*const skb_load)(const struct __sk_buff *, __u32 offset, void *to, __u32 length) =
+    (void *)BPF_FUNC_skb_load_bytes;
+static long (*const skb_pull)(struct __sk_buff *, __u32 length) = (void *)BPF_FUNC_skb_pull_data;
+static long (*const skb_adjust_room)(struct __sk_buff *, __s32 difference, __u32 mode, __u64 flags) =
+    (void *)BPF_FUNC_skb_adjust_room;
+static __u32 (*const skb_hash)(struct __sk_buff *) = (void *)BPF_FUNC_get_hash_recalc;
+static long (*const redirect)(__u32 ifindex, __u64 flags) = (void *)BPF_FUNC_redirect;
+static long (*const redirect_neigh)(__u32 ifindex, void *params, int length, __u64 flags) =
+    (void *)BPF_FUNC_redirect_neigh;
+
+// The loader reads these from the section "maps".
+struct map_definition {
+	__u32 type;
+	__u32 key_size;
+	__u32 value_size;
+	__u32 max_entries;
+	__u32 flags;
+};
