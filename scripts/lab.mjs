@@ -8,13 +8,18 @@ import { prepare } from './prepare.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
-if (!prepare(root, ['build', 'kernel'])) {
+// `--store etcd`, `--store=etcd`: a server that has to be installed.
+const words = process.argv.slice(2);
+const needsServers = words.some(
+  (word, at) => word === '--store=etcd' || (word === 'etcd' && words[at - 1] === '--store'),
+);
+if (!prepare(root, ['build', 'kernel', ...(needsServers ? ['stores'] : [])])) {
   process.exit(1);
 }
 const agent = path.join(root, 'packages', 'agent');
 const { bin } = JSON.parse(readFileSync(path.join(agent, 'package.json'), 'utf8'));
 const program = path.join(agent, bin.overlay);
-const child = spawn(process.execPath, [program, 'lab', ...process.argv.slice(2)], { stdio: 'inherit' });
+const child = spawn(process.execPath, [program, 'lab', ...words], { stdio: 'inherit' });
 
 // The lab cleans up after itself on a signal, so this process must outlive it. A terminal sends Ctrl-C to both; any other
 // sender reaches only this process, and the signal is passed on.

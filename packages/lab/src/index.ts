@@ -1,5 +1,5 @@
 export type { LabOptions, Underlay } from './plan/options.js';
-export type { HostPlan, SegmentPlan, Topology } from './plan/topology.js';
+export type { HostPlan, MachinePlan, SegmentPlan, Topology } from './plan/topology.js';
 export type { PodNetwork } from './plan/pods.js';
 export type { RunOptions, RunResult } from './system/run.js';
 
@@ -14,6 +14,11 @@ export type { AgentOptions, LabHost, LabPod } from './host/lab-host.js';
 export type { AgentExit, AgentProcess } from './agent/agent-process.js';
 export type { HealthAnswer } from './agent/health.js';
 export type { ReadyHost } from './agent/ready.js';
+
+export type { EtcdServerOptions, StoredKey } from './store/etcd-server.js';
+export { ETCD_PREFIX, EtcdServer } from './store/etcd-server.js';
+export type { LabStore, StoreName } from './store/lab-store.js';
+export { LocalFolder } from './store/local-folder.js';
 
 export type { PingOptions, PingResult } from './measure/ping.js';
 export { ping } from './measure/ping.js';

@@ -7,7 +7,7 @@ import type { AgentProcess } from './agent/agent-process.js';
 import type { ReadyHost } from './agent/ready.js';
 import type { AgentOptions, LabPod } from './host/lab-host.js';
 import { LabHost } from './host/lab-host.js';
-import type { NetworkNode } from './host/network-node.js';
+import { NetworkNode } from './host/network-node.js';
 import type { LabState } from './lifetime/lab-state.js';
 import { DEFAULT_RUN_DIRECTORY, labDirectory, recordKept, recordLab } from './lifetime/lab-state.js';
 import { removeDeadLabs, removeLab } from './lifetime/remove-lab.js';
@@ -17,7 +17,7 @@ import type { PairResult, PingPair } from './measure/ping-matrix.js';
 import { pingMatrix, waitConnected } from './measure/ping-matrix.js';
 import type { Throughput, ThroughputOptions } from './measure/throughput.js';
 import { throughput } from './measure/throughput.js';
-import { hostScript, routerScript } from './plan/link-scripts.js';
+import { hostScript, machinesOf, routerScript } from './plan/link-scripts.js';
 import type { LabOptions } from './plan/options.js';
 import { labShape } from './plan/options.js';
 import type { Topology } from './plan/topology.js';
@@ -31,6 +31,8 @@ export class Lab implements AsyncDisposable {
   /** The folder with all its files. */
   readonly directory: string;
   readonly hosts: readonly LabHost[];
+  /** Where servers run that all hosts use, if the lab was made with it. */
+  readonly server: NetworkNode | undefined;
   #state: LabState;
   #runDirectory: string;
   #podsPerHost: number;
@@ -42,6 +44,7 @@ export class Lab implements AsyncDisposable {
     this.topology = topology;
     this.directory = labDirectory(runDirectory, topology.id);
     this.hosts = topology.hosts.map((plan) => new LabHost(plan, this.directory));
+    this.server = topology.server && new NetworkNode(topology.server);
     this.#runDirectory = runDirectory;
     this.#podsPerHost = podsPerHost;
     this.#state = state;
@@ -167,7 +170,7 @@ export class Lab implements AsyncDisposable {
 
 async function build(topology: Topology, signal: AbortSignal | undefined): Promise<void> {
   const router = routerScript(topology);
-  const hosts = topology.hosts.map((host) => hostScript(topology, host));
+  const hosts = machinesOf(topology).map((host) => hostScript(topology, host));
   await addNetns(
     [router, ...hosts].map(({ netns }) => netns),
     { signal },

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Family } from '@overlay/core';
-import { createLab } from '@overlay/lab';
+import { createLab, EtcdServer } from '@overlay/lab';
 import type { AgentProcess, Lab, LabHost, NetworkNode } from '@overlay/lab';
 import { until } from './until.js';
 
@@ -14,6 +14,8 @@ export interface OverlayLabOptions {
   readonly hosts: number;
   readonly families?: readonly Family[];
   readonly backend: object;
+  /** Where leases are kept: in a folder unless told. */
+  readonly store?: 'local' | 'etcd';
 }
 
 /** Hosts on one link, whose agents share a store, and what a test asks of them. */
@@ -21,16 +23,32 @@ export class OverlayLab implements AsyncDisposable {
   readonly lab: Lab;
   readonly netConf: string;
   readonly store: string;
+  readonly #etcd: EtcdServer | undefined;
 
-  private constructor(lab: Lab) {
+  private constructor(lab: Lab, etcd?: EtcdServer) {
     this.lab = lab;
     this.netConf = lab.directory + '/net-conf.json';
     this.store = join(lab.directory, 'store');
+    this.#etcd = etcd;
   }
 
-  static async create({ hosts, families = ['ipv4'], backend }: OverlayLabOptions): Promise<OverlayLab> {
-    const lab = await createLab({ name: `ovt-${process.pid}-${++made}`, hosts, families, pods: 1 });
-    const overlay = new OverlayLab(lab);
+  static async create(options: OverlayLabOptions): Promise<OverlayLab> {
+    const { hosts, families = ['ipv4'], backend, store = 'local' } = options;
+    const server = store === 'etcd';
+    const lab = await createLab({ name: `ovt-${process.pid}-${++made}`, hosts, families, pods: 1, server });
+    try {
+      return await OverlayLab.#in(lab, { families, backend, etcd: server ? await EtcdServer.start(lab) : undefined });
+    } catch (error) {
+      await lab.close();
+      throw error;
+    }
+  }
+
+  static async #in(
+    lab: Lab,
+    { families, backend, etcd }: { families: readonly Family[]; backend: object; etcd: EtcdServer | undefined },
+  ): Promise<OverlayLab> {
+    const overlay = new OverlayLab(lab, etcd);
     // Subnets from 200 on are left to leases that a test makes up.
     const ipv4 = families.includes('ipv4')
       ? { Network: '10.244.0.0/16', SubnetMax: '10.244.99.0' }
@@ -38,8 +56,15 @@ export class OverlayLab implements AsyncDisposable {
     const ipv6 = families.includes('ipv6')
       ? { EnableIPv6: true, IPv6Network: 'fd00:244::/48', IPv6SubnetMax: 'fd00:244:0:99::' }
       : {};
-    writeFileSync(overlay.netConf, JSON.stringify({ ...ipv4, ...ipv6, Backend: backend }));
+    const netConf = JSON.stringify({ ...ipv4, ...ipv6, Backend: backend });
+    if (etcd === undefined) writeFileSync(overlay.netConf, netConf);
+    else await etcd.putNetConf(netConf);
     return overlay;
+  }
+
+  get etcd(): EtcdServer {
+    if (this.#etcd === undefined) throw new Error('the lab keeps its leases in a folder');
+    return this.#etcd;
   }
 
   /** A host by its place, from 0 on. */
@@ -57,8 +82,7 @@ export class OverlayLab implements AsyncDisposable {
   /** What every command of a host needs to know. */
   flags(host: LabHost): string[] {
     return [
-      `--local-store=${this.store}`,
-      `--net-config-path=${this.netConf}`,
+      ...(this.#etcd?.agentArgs() ?? [`--local-store=${this.store}`, `--net-config-path=${this.netConf}`]),
       `--subnet-file=${host.subnetFile}`,
       `--state-dir=${this.file(host, 'state')}`,
       `--run-dir=${this.file(host, 'control')}`,

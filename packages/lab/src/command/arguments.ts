@@ -6,6 +6,9 @@ import { MAX_HOSTS, MAX_PODS } from '../plan/options.js';
 /** Which families `--family` asks for. */
 export type FamilyChoice = 'ipv4' | 'ipv6' | 'dual';
 
+/** Which store `--store` asks for; the leases of a local one in a folder that stays, if one is named. */
+export type StoreChoice = { readonly kind: 'local'; readonly directory?: string } | { readonly kind: 'etcd' };
+
 /** What `overlay lab` is to do. */
 export interface LabRunArguments {
   readonly action: 'run';
@@ -18,7 +21,7 @@ export interface LabRunArguments {
   /** Absent: as the net-conf says, else IPv4. */
   readonly family?: FamilyChoice;
   readonly mtu: number;
-  readonly store?: string;
+  readonly store: StoreChoice;
   readonly perf: boolean;
   readonly json: boolean;
   readonly keep: boolean;
@@ -42,6 +45,12 @@ function integerFrom(min: number, max: number): (text: string) => number {
 function backendType(text: string): string {
   if (!/^[a-z][a-z0-9-]*$/i.test(text)) throw new InvalidArgumentError('Expected a name such as vxlan or host-gw.');
   return text.toLowerCase();
+}
+
+function storeChoice(text: string): StoreChoice {
+  if (text === 'local' || text === 'etcd') return { kind: text };
+  if (text.includes('/')) return { kind: 'local', directory: text };
+  throw new InvalidArgumentError('Expected local, etcd, or a folder for leases, such as ./leases.');
 }
 
 const EXIT_CODES = `
@@ -84,7 +93,11 @@ export function parseLabArguments(argv: readonly string[]): LabArguments {
       ]),
     )
     .addOption(new Option('--mtu <bytes>', 'MTU of the underlay').default(1500).argParser(integerFrom(1280, 65535)))
-    .addOption(new Option('--store <dir>', 'folder of the leases, kept afterwards (default: one of the lab’s own)'))
+    .addOption(
+      new Option('--store <kind>', 'local: files in a folder, or in the one named, which stays; etcd: a real one')
+        .default({ kind: 'local' }, 'local')
+        .argParser(storeChoice),
+    )
     .addOption(new Option('--perf', 'measure the throughput between two pods with iperf3'))
     .addOption(new Option('--json', 'print one JSON object on standard output'))
     .addOption(new Option('--keep', 'leave it running afterwards; `overlay lab down` removes it'))

@@ -2,6 +2,7 @@ import { errorCode, errorText } from '@overlay/core';
 import type { Lab } from '../lab.js';
 import { removeLabs } from '../lifetime/remove-lab.js';
 import { cameBack } from '../measure/ping-matrix.js';
+import type { Tool } from '../system/requirements.js';
 import { requirePrivileges, requireTools } from '../system/requirements.js';
 import { logTail, pingAdvice, suspectHosts } from './advice.js';
 import type { LabArguments, LabRunArguments } from './arguments.js';
@@ -37,6 +38,13 @@ function exitCodeOf(error: unknown): number {
   }
 }
 
+function toolsFor({ perf, store }: LabRunArguments): Tool[] {
+  const tools: Tool[] = ['ip', 'nsenter', 'setpriv', 'ping'];
+  if (perf) tools.push('iperf3');
+  if (store.kind === 'etcd') tools.push('etcd', 'etcdctl');
+  return tools;
+}
+
 function printer(stream: NodeJS.WritableStream): (lines: readonly string[]) => void {
   return (lines) => void stream.write(lines.map((line) => `${line}\n`).join(''));
 }
@@ -56,7 +64,7 @@ async function show(session: LabSession, io: LabIo): Promise<void> {
   const print = args.json ? () => undefined : printer(io.stdout);
   const lab = await session.create();
   print([
-    `lab ${lab.id}: ${lab.hosts.length} hosts, ${args.underlay} underlay, ${network.backend}, ${network.family}`,
+    `lab ${lab.id}: ${lab.hosts.length} hosts, ${args.underlay} underlay, leases in ${args.store.kind === 'local' ? 'a folder' : args.store.kind}, ${network.backend}, ${network.family}`,
     '',
     ...drawTopology(lab.topology),
     '',
@@ -155,7 +163,7 @@ export async function labCommand(argv: readonly string[], io: LabIo): Promise<nu
     if (args.action === 'run') {
       const network = chooseNetwork(args);
       for (const warning of network.netConf.warnings) printError([warning]);
-      requireTools(['ip', 'nsenter', 'setpriv', 'ping', ...(args.perf ? (['iperf3'] as const) : [])], io.env);
+      requireTools(toolsFor(args), io.env);
       requirePrivileges();
       using stop = onTermination(io);
       return await runLab(args, network, io, stop);

@@ -1,4 +1,3 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import type { Address } from '@overlay/core';
@@ -7,6 +6,9 @@ import type { LabHost } from '../host/lab-host.js';
 import type { Lab } from '../lab.js';
 import { createLab } from '../lab.js';
 import type { PairResult } from '../measure/ping-matrix.js';
+import { EtcdServer } from '../store/etcd-server.js';
+import type { LabStore } from '../store/lab-store.js';
+import { LocalFolder } from '../store/local-folder.js';
 import { mapBounded } from '../system/bounded.js';
 import { requireTools } from '../system/requirements.js';
 import type { LabRunArguments } from './arguments.js';
@@ -49,6 +51,7 @@ export class LabSession {
   /** What is known now. */
   outcome(error?: string): LabOutcome {
     return {
+      store: this.args.store.kind,
       backend: this.network.backend,
       family: this.network.family,
       hosts: this.#lab?.hosts ?? [],
@@ -69,6 +72,7 @@ export class LabSession {
       families: network.families,
       pods: args.pods,
       mtu: args.mtu,
+      server: args.store.kind !== 'local',
       avoid: network.families.flatMap((family) => network.netConf[family]?.network ?? []),
       runDirectory: this.#io.runDirectory,
       signal: this.#signal,
@@ -78,11 +82,8 @@ export class LabSession {
 
   /** Starts the agents and waits until each is ready. */
   async startAgents(lab: Lab): Promise<void> {
-    const { store, keep } = this.args;
-    const netConf = path.join(lab.directory, 'net-conf.json');
-    writeFileSync(netConf, this.network.text);
-    const leases = path.resolve(store ?? path.join(lab.directory, 'store'));
-    mkdirSync(leases, { recursive: true });
+    const { keep } = this.args;
+    const store = await this.#startStore(lab);
     // The caller's settings for an agent of this machine are not meant for the lab's.
     const env = Object.fromEntries(
       Object.entries(this.#io.env ?? process.env).filter(([key]) => !/^(FLANNELD_|NOTIFY_SOCKET$)/.test(key)),
@@ -91,8 +92,7 @@ export class LabSession {
     lab.startAgents({
       program: this.#io.agent,
       args: (host) => [
-        `--local-store=${leases}`,
-        `--net-config-path=${netConf}`,
+        ...store.agentArgs(host),
         `--subnet-file=${host.subnetFile}`,
         `--state-dir=${path.join(host.directory, 'state')}`,
         `--run-dir=${host.directory}`,
@@ -124,6 +124,18 @@ export class LabSession {
     if (failed.signal.aborted) throw failed.signal.reason;
     const end = ends.find((each) => each.status === 'rejected');
     if (end !== undefined) throw end.reason;
+  }
+
+  /** Starts what the agents keep their leases in. */
+  async #startStore(lab: Lab): Promise<LabStore> {
+    const { store, keep } = this.args;
+    const { text } = this.network;
+    if (store.kind === 'local') return new LocalFolder(lab.directory, text, store.directory);
+    this.#progress.line('starting etcd');
+    const etcd = await EtcdServer.start(lab, { survivesLab: keep, signal: this.#signal });
+    await etcd.putNetConf(text);
+    if (keep) etcd.release();
+    return etcd;
   }
 
   /** Starts the pods and waits until they reach each other, or it is clear that some do not. */

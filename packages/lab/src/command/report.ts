@@ -4,6 +4,7 @@ import type { LabHost } from '../host/lab-host.js';
 import type { NetworkNode } from '../host/network-node.js';
 import type { PairKind, PairResult } from '../measure/ping-matrix.js';
 import { cameBack } from '../measure/ping-matrix.js';
+import type { StoreName } from '../store/lab-store.js';
 import type { FamilyChoice } from './arguments.js';
 
 /** A pod in {@link LabReport}. */
@@ -59,6 +60,7 @@ export interface ThroughputReport {
 export interface LabReport {
   /** Every ping of every family came back, and nothing else failed. */
   readonly ok: boolean;
+  readonly store: StoreName;
   readonly backend: string;
   readonly family: FamilyChoice;
   readonly hosts: readonly HostReport[];
@@ -110,6 +112,7 @@ function pingReport(result: PairResult): PingReport {
 
 /** What is known of a lab at its end. */
 export interface LabOutcome {
+  readonly store: StoreName;
   readonly backend: string;
   readonly family: FamilyChoice;
   readonly hosts: readonly LabHost[];
@@ -121,9 +124,10 @@ export interface LabOutcome {
 
 /** The object for `--json`. Without a single ping nothing was shown, so that is not ok either. */
 export function labReport(outcome: LabOutcome): LabReport {
-  const { backend, family, hosts, ready, pings, throughput, error } = outcome;
+  const { store, backend, family, hosts, ready, pings, throughput, error } = outcome;
   return {
     ok: error === undefined && pings.length > 0 && pings.every(cameBack),
+    store,
     backend,
     family,
     hosts: hosts.map((host) => hostReport(host, ready.get(host))),

@@ -4,6 +4,7 @@ import type { ReadyHost } from '../agent/ready.js';
 import type { LabHost } from '../host/lab-host.js';
 import type { PairResult } from '../measure/ping-matrix.js';
 import { cameBack } from '../measure/ping-matrix.js';
+import { machinesOf } from '../plan/link-scripts.js';
 import type { Topology } from '../plan/topology.js';
 
 /** Rows as lines with aligned columns. */
@@ -20,13 +21,13 @@ export function alignColumns(rows: readonly (readonly string[])[]): string[] {
 
 /** The underlay as a tree: the router, its segments, their hosts. */
 export function drawTopology(topology: Topology): string[] {
-  const { segments, hosts, families } = topology;
+  const { segments, families } = topology;
   const inFamilies = (of: { ipv4?: string; ipv6?: string }): string => families.map((family) => of[family]).join('  ');
   const lines = [`router  ${topology.routerNetns}`];
   segments.forEach((segment, n) => {
     const last = n === segments.length - 1;
     lines.push(`${last ? '└─' : '├─'} ${segment.bridge}  ${inFamilies(segment.prefixes)}  mtu ${topology.mtu}`);
-    const here = hosts.filter((host) => host.segment === segment);
+    const here = machinesOf(topology).filter((host) => host.segment === segment);
     const rows = alignColumns(here.map((host) => [host.name, `eth0 ${inFamilies(host.addresses)}`, host.netns]));
     rows.forEach((row, m) => lines.push(`${last ? '   ' : '│  '}${m === rows.length - 1 ? '└─' : '├─'} ${row}`));
   });

@@ -14,7 +14,7 @@ function namespacesOf(id: string): string[] {
   try {
     // An id may begin like another one's (`a` and `a-h1`), so the rest has to be a name that a lab gives.
     return readdirSync(NETNS_DIRECTORY).filter(
-      (name) => name.startsWith(prefix) && /^(router|h\d+(p\d+)?)$/.test(name.slice(prefix.length)),
+      (name) => name.startsWith(prefix) && /^(router|server|h\d+(p\d+)?)$/.test(name.slice(prefix.length)),
     );
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return [];

@@ -1,6 +1,6 @@
 import { prefixLength } from '@overlay/core';
 import type { Address, Family, PerFamily, Prefix } from '@overlay/core';
-import type { HostPlan, Topology } from './topology.js';
+import type { MachinePlan, Topology } from './topology.js';
 
 /** Lines for `ip -batch` in one namespace, and the sysctls to write before any device appears in it. */
 export interface NetnsScript {
@@ -64,7 +64,7 @@ export function routerScript(topology: Topology): NetnsScript {
     lines.push(...linkLocalLines(families, segment.bridge, '1'), `link set ${segment.bridge} up`);
     lines.push(...addressLines(families, segment.gateways, segment.prefixes, segment.bridge));
   }
-  for (const host of topology.hosts) {
+  for (const host of machinesOf(topology)) {
     lines.push(`link add ${host.name} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${host.netns}`);
     lines.push(`link set ${host.name} master ${host.segment.bridge} up`);
   }
@@ -75,15 +75,20 @@ export function routerScript(topology: Topology): NetnsScript {
   };
 }
 
+/** Everything on the underlay but the router. */
+export function machinesOf({ hosts, server }: Topology): readonly MachinePlan[] {
+  return server === undefined ? hosts : [...hosts, server];
+}
+
 /** A host's side of its wire. The router's script has to be through. */
-export function hostScript(topology: Topology, host: HostPlan): NetnsScript {
+export function hostScript(topology: Topology, host: MachinePlan): NetnsScript {
   const { families } = topology;
   return {
     netns: host.netns,
     sysctls: neutralSysctls(families),
     lines: [
       'link set lo up',
-      ...linkLocalLines(families, 'eth0', String(10 + host.index)),
+      ...linkLocalLines(families, 'eth0', String(host.number)),
       'link set eth0 up',
       ...addressLines(families, host.addresses, host.segment.prefixes, 'eth0'),
       ...families.map((family) => routeLine('default', host.segment.gateways[family] as Address)),

@@ -21,6 +21,8 @@ export interface LabOptions {
   readonly pods?: number;
   /** MTU of the underlay in bytes, 1280 to 65535; below 1280 the kernel has no IPv6. Default 1500. */
   readonly mtu?: number;
+  /** Whether there is a namespace for servers that all hosts use, `ovl-<id>-server`, on the first segment. Default false. */
+  readonly server?: boolean;
   /** Prefixes that the underlay's addresses must stay out of, usually the overlay's networks. */
   readonly avoid?: readonly Prefix[];
   /** Where labs keep their state and their files. Labs in different folders do not see, or clean up, each other. */
@@ -37,6 +39,7 @@ export interface LabShape {
   readonly families: readonly Family[];
   readonly pods: number;
   readonly mtu: number;
+  readonly server: boolean;
   readonly avoid: readonly Prefix[];
 }
 
@@ -83,6 +86,7 @@ export function labShape(options: LabOptions, randomId: () => string): LabShape 
     families: FAMILIES.filter((family) => wanted.includes(family)),
     pods: integer('pods', options.pods ?? 1, 0, MAX_PODS),
     mtu: integer('mtu', options.mtu ?? 1500, 1280, 65535),
+    server: options.server ?? false,
     avoid: options.avoid ?? [],
   };
 }

@@ -15,15 +15,20 @@ export interface SegmentPlan {
   readonly gateways: PerFamily<Address>;
 }
 
-/** One host: a namespace with `eth0` on a segment. */
-export interface HostPlan {
-  /** `h1`, `h2`, … */
+/** A namespace with `eth0` on a segment. */
+export interface MachinePlan {
   readonly name: string;
-  /** 1 for the first host. */
-  readonly index: number;
   readonly netns: string;
   readonly segment: SegmentPlan;
   readonly addresses: PerFamily<Address>;
+  /** The last byte of its addresses, as it is written, and the end of its link-local address. */
+  readonly number: number;
+}
+
+/** One host: `h1`, `h2`, … */
+export interface HostPlan extends MachinePlan {
+  /** 1 for the first host. */
+  readonly index: number;
 }
 
 /** A lab's namespaces and addresses, before anything is made. */
@@ -37,6 +42,8 @@ export interface Topology {
   readonly routerNetns: string;
   readonly segments: readonly SegmentPlan[];
   readonly hosts: readonly HostPlan[];
+  /** Where servers run that all hosts use; on the first segment. */
+  readonly server?: MachinePlan;
 }
 
 /**
@@ -61,10 +68,24 @@ function underlayPrefixes(family: Family, segments: number, avoid: readonly Pref
   );
 }
 
+/** The servers have the address ending in .2; the gateway has the one before. */
+const SERVER_NUMBER = 2;
+
 /** Host 12 has the address ending in .22, or in ::22, so that a person finds it in a capture. */
-function hostOffset(index: number, family: Family): number {
-  const shown = 10 + index;
-  return family === 'ipv4' ? shown : Number.parseInt(String(shown), 16);
+function hostNumber(index: number): number {
+  return 10 + index;
+}
+
+function machine(
+  name: string,
+  number: number,
+  prefix: string,
+  segment: SegmentPlan,
+  families: readonly Family[],
+): MachinePlan {
+  const offset = (family: Family): number => (family === 'ipv4' ? number : Number.parseInt(String(number), 16));
+  const addresses = perFamily(families, (family) => addressAt(segment.prefixes[family] as Prefix, offset(family)));
+  return { name, number, netns: `${prefix}-${name}`, segment, addresses };
 }
 
 function perFamily<T>(families: readonly Family[], of: (family: Family) => T): PerFamily<T> {
@@ -91,15 +112,9 @@ export function planTopology(shape: LabShape): Topology {
   });
   const hosts = Array.from({ length: shape.hosts }, (_, n): HostPlan => {
     const segment = segments[underlay === 'flat' ? 0 : Math.max(0, n - 1)];
-    return {
-      name: `h${n + 1}`,
-      index: n + 1,
-      netns: `${prefix}-h${n + 1}`,
-      segment,
-      addresses: perFamily(families, (family) =>
-        addressAt(segment.prefixes[family] as Prefix, hostOffset(n + 1, family)),
-      ),
-    };
+    return { index: n + 1, ...machine(`h${n + 1}`, hostNumber(n + 1), prefix, segment, families) };
   });
-  return { id, underlay, families, mtu: shape.mtu, routerNetns: `${prefix}-router`, segments, hosts };
+  const server = shape.server && machine('server', SERVER_NUMBER, prefix, segments[0], families);
+  const routerNetns = `${prefix}-router`;
+  return { id, underlay, families, mtu: shape.mtu, routerNetns, segments, hosts, ...(server && { server }) };
 }

@@ -11,6 +11,8 @@ const PACKAGES = {
   ping: 'iputils-ping',
   iperf3: 'iperf3',
   tcpdump: 'tcpdump',
+  etcd: 'etcd-server',
+  etcdctl: 'etcd-client',
 } as const;
 
 /** A system program that a lab may need. */

@@ -1,0 +1,11 @@
+import type { LabHost } from '../host/lab-host.js';
+
+/** The kinds of store that a lab can run. */
+export type StoreName = 'local' | 'etcd';
+
+/** Where the agents of a lab keep their leases. */
+export interface LabStore {
+  readonly name: StoreName;
+  /** The flags of overlayd by which a host's agent finds it, and the configuration. */
+  agentArgs(host: LabHost): readonly string[];
+}
