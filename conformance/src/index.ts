@@ -1,2 +1,14 @@
 export type { TestFramework } from './suite/framework.js';
-export type { ConformanceTest, Need, NotApplicable, Outcome } from './suite/test-record.js';
+export type { SequenceListener } from './suite/sequence.js';
+export { TestSequence } from './suite/sequence.js';
+export type { Profile, ProfileSet } from './suite/profile.js';
+export type { RunOptions } from './suite/run-options.js';
+export type { Counts, Verdict } from './suite/tally.js';
+export type { ConformanceTest, Need, NotApplicable, Outcome, Result } from './suite/test-record.js';
+export { notApplicable } from './suite/test-record.js';
+
+// Reports
+export type { Implementation } from './report/implementation.js';
+export type { Report, ReportedProfile, ReportedSet, ReportedTest } from './report/report.js';
+export { REPORT_API_VERSION } from './report/report.js';
+export { formatReport } from './report/text.js';

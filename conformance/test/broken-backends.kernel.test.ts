@@ -3,7 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { hostGw } from '@overlay/backend-host-gw';
 import { vxlan } from '@overlay/backend-vxlan';
 import type { Outcome } from '@overlay/conformance';
-import { BACKEND_TESTS, backendConformance } from '@overlay/conformance/backend';
+import { TestSequence } from '@overlay/conformance';
+import { backendConformance } from '@overlay/conformance/backend';
 import type { Backend, BackendFactory, LeaseUpdate, Network } from '@overlay/core';
 import type { Linux } from '@overlay/linux';
 import { map } from 'rxjs';
@@ -145,23 +146,11 @@ const BROKEN: readonly (readonly [what: string, factory: Factory, caughtBy: stri
 
 /** Runs one test of the suite and tells how it ended. */
 async function outcomeOf(factory: Factory, id: string): Promise<Outcome> {
-  const bodies: (() => Promise<void>)[] = [];
   const outcomes: Outcome[] = [];
-  backendConformance({
-    framework: {
-      describe: (_name, body) => body(),
-      test: (_name, body) => void bodies.push(body),
-      skip: () => undefined,
-    },
-    name: id,
-    factory,
-    tests: BACKEND_TESTS.filter((each) => each.id === id),
-    onOutcome: (outcome) => outcomes.push(outcome),
-  });
-  for (const body of bodies) await body().catch(() => undefined);
-  const [outcome] = outcomes;
-  if (outcome === undefined) throw new Error(`there is no test ${id}`);
-  return outcome;
+  const sequence = new TestSequence();
+  backendConformance({ framework: sequence, factory, only: [id], onOutcome: (outcome) => outcomes.push(outcome) });
+  await sequence.run();
+  return outcomes.find((outcome) => outcome.id === id) as Outcome;
 }
 
 describe('a backend that', () => {

@@ -39,7 +39,7 @@ export const house = {
     ],
   },
   'packages/cni': { imports: core },
-  conformance: { imports: [...host, '@overlay/lab'] },
+  conformance: { imports: [...host, '@overlay/lab', '@overlay/backend-memory', 'commander', 'yaml', 'ajv'] },
   'examples/*': { imports: [], anyPublished: true },
 };
 

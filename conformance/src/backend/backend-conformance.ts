@@ -1,51 +1,57 @@
-import type { BackendFactory, JsonObject } from '@overlay/core';
+import type { BackendFactory } from '@overlay/core';
 import type { Linux } from '@overlay/linux';
-import { openLinux } from '@overlay/linux';
-import type { TestFramework } from '../suite/framework.js';
-import { register } from '../suite/register.js';
-import type { Outcome } from '../suite/test-record.js';
-import type { BackendTest, BackendTestContext } from './context.js';
-import type { FamilyChoice, WorldInit } from './environment/world.js';
+import { checkImplementation } from '../report/implementation.js';
+import { registerSubject } from '../report/register-subject.js';
+import type { RunOptions } from '../suite/run-options.js';
+import { within } from '../suite/until.js';
+import type { BackendTestContext } from './context.js';
+import type { FamilyChoice } from './environment/conf.js';
+import { kernelEnvironment } from './environment/kernel/kernel-environment.js';
+import type { BackendEnvironment } from './environment/environment.js';
+import type { WorldInit } from './environment/world.js';
 import { World } from './environment/world.js';
-import { BACKEND_TESTS } from './tests.js';
-import type { BackendTimeouts } from './timeouts.js';
+import { supportsByFeature } from './features.js';
+import { BACKEND_PROFILES } from './profiles.js';
+import type { BackendSubject } from './subject.js';
 import { DEFAULT_BACKEND_TIMEOUTS } from './timeouts.js';
 
-/** What {@link backendConformance} works from. */
-export interface BackendConformanceOptions {
-  readonly framework: TestFramework;
-  /** Under which name the results appear. */
-  readonly name: string;
-  /** Makes the backend for one host; called many times. */
-  readonly factory: (linux: Linux) => BackendFactory;
-  /** Options of `Backend` in net-conf.json, without `Type`. */
-  readonly options?: JsonObject;
-  /**
-   * Options with which a second network of the type can run beside the first in one network namespace. Leave it out for a
-   * type of which there can be only one.
-   */
-  readonly beside?: JsonObject;
-  readonly timeouts?: Partial<BackendTimeouts>;
-  /** Only these tests; all unless told. */
-  readonly tests?: readonly BackendTest[];
-  readonly onOutcome?: (outcome: Outcome) => void;
-}
+/**
+ * What {@link backendConformance} works from. Without an environment it is {@link kernelEnvironment}, for factories that
+ * take `Linux`.
+ */
+export type BackendConformanceOptions<Platform> = RunOptions &
+  Omit<BackendSubject<Platform>, 'environment'> & {
+    readonly environment?: BackendEnvironment<Platform>;
+  };
 
-/** Registers the tests that hold for any backend. Which of them apply, the backend's own `supports` tells. */
-export function backendConformance(options: BackendConformanceOptions): void {
-  const { framework, name, factory, beside, tests = BACKEND_TESTS, onOutcome } = options;
+/**
+ * Registers the tests that hold for any backend. Which of them apply, the backend's own `supports` tells.
+ *
+ * @throws OverlayError `OVERLAY_PROFILE_UNKNOWN`, `OVERLAY_IMPLEMENTATION_INVALID`.
+ */
+export function backendConformance(options: BackendConformanceOptions<Linux>): void;
+export function backendConformance<Platform>(options: RunOptions & BackendSubject<Platform>): void;
+export function backendConformance<Platform>(options: BackendConformanceOptions<Platform>): void {
+  const { beside, mode = 'default', implementation } = options;
+  if (implementation) checkImplementation(implementation);
   const timeouts = { ...DEFAULT_BACKEND_TIMEOUTS, ...options.timeouts };
-  const { type, supports } = declared(factory);
-  const init: WorldInit = { factory, timeouts, type, options: options.options ?? {} };
+  // What a test does with a platform is to hand it to the factory that goes with it.
+  const environment = (options.environment ?? kernelEnvironment()) as BackendEnvironment<unknown>;
+  const factory = options.factory as (platform: unknown) => BackendFactory;
+  const { type, supports } = environment.inspect((platform) => factory(platform));
+  const init: WorldInit = { environment, factory, timeouts, type, options: options.options ?? {} };
   const single: FamilyChoice = supports.ipv4 ? 'ipv4' : 'ipv6';
   const widest: FamilyChoice = supports.dualStack ? 'dual' : single;
-  register({
-    framework,
-    name,
-    tests,
-    supports: (feature) => supports[feature],
-    timeoutMs: timeouts.test,
-    ...(onOutcome ? { onOutcome } : {}),
+  const features = supportsByFeature(supports);
+  registerSubject(options, {
+    name: options.name ?? `${implementation?.project ?? type}${mode === 'default' ? '' : ` (${mode})`}`,
+    subject: 'backend',
+    mode,
+    environment: { name: environment.name, ...environment.facts() },
+    features,
+    profiles: BACKEND_PROFILES,
+    obstacle: (needs) => environment.obstacle(needs),
+    timeoutMs: timeouts.test + timeouts.cleanup,
     within: async (run) => {
       const worlds: World[] = [];
       const context: BackendTestContext = {
@@ -56,20 +62,9 @@ export function backendConformance(options: BackendConformanceOptions): void {
           return world;
         },
       };
-      return await runAndClean(() => run(context), worlds);
+      return await runAndClean(() => within('the whole test', timeouts.test, run(context)), worlds);
     },
   });
-}
-
-/** What the backend says of itself, before anything is tested. */
-function declared(factory: BackendConformanceOptions['factory']): BackendFactory {
-  const linux = openLinux();
-  try {
-    return factory(linux);
-  } finally {
-    // It has done nothing that could fail to end.
-    linux.close().catch(() => undefined);
-  }
 }
 
 /** Runs a test and cleans up in any case; of two failures the test's own counts. */

@@ -1,10 +1,9 @@
 import type { BackendSupports, JsonObject } from '@overlay/core';
 import type { ConformanceTest } from '../suite/test-record.js';
-import type { FamilyChoice, World, WorldOptions } from './environment/world.js';
+import type { FamilyChoice } from './environment/conf.js';
+import type { World, WorldOptions } from './environment/world.js';
+import type { BackendFeature } from './features.js';
 import type { BackendTimeouts } from './timeouts.js';
-
-/** What a backend may or may not be able to do. */
-export type BackendFeature = keyof BackendSupports;
 
 /** What a test of a backend works with. */
 export interface BackendTestContext {

@@ -1,7 +1,9 @@
 /** How long things may take, in milliseconds. Allowances for a busy machine, not targets. */
 export interface BackendTimeouts {
-  /** A whole test, its environment included. */
+  /** A whole test, without what it leaves to clean up. */
   readonly test: number;
+  /** Until what a test has made is gone, also after it has failed. */
+  readonly cleanup: number;
   /** Until all agents of an environment are ready and know each other. */
   readonly join: number;
   /** Until what was applied is in the kernel. */
@@ -20,6 +22,7 @@ export interface BackendTimeouts {
 
 export const DEFAULT_BACKEND_TIMEOUTS: BackendTimeouts = {
   test: 60_000,
+  cleanup: 20_000,
   join: 10_000,
   converge: 5000,
   healObject: 3000,

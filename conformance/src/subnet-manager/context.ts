@@ -12,7 +12,8 @@ import { parseNetConf } from '@overlay/core';
 import { firstValueFrom } from 'rxjs';
 import type { ConformanceTest } from '../suite/test-record.js';
 import { until } from '../suite/until.js';
-import type { StoreUnderTest, SubnetManagerFeature } from './store-under-test.js';
+import type { SubnetManagerFeature } from './features.js';
+import type { StoreUnderTest } from './store-under-test.js';
 import type { SubnetManagerTimeouts } from './timeouts.js';
 
 /** A test of a subnet manager. */

@@ -1,8 +1,11 @@
-export type { StoreUnderTest, SubnetManagerFeature, SubnetManagerSupports } from './store-under-test.js';
+export type { StoreUnderTest } from './store-under-test.js';
+export type { SubnetManagerFeature, SubnetManagerSupports } from './features.js';
+export { SUBNET_MANAGER_FEATURES } from './features.js';
 export type { SubnetManagerConformanceOptions } from './subnet-manager-conformance.js';
 export { subnetManagerConformance } from './subnet-manager-conformance.js';
+export type { SubnetManagerSubject } from './subject.js';
 export type { SubnetManagerTest } from './context.js';
 export { SubnetManagerTestContext } from './context.js';
 export type { SubnetManagerTimeouts } from './timeouts.js';
 export { DEFAULT_SUBNET_MANAGER_TIMEOUTS } from './timeouts.js';
-export { SUBNET_MANAGER_TESTS } from './tests.js';
+export { SUBNET_MANAGER_PROFILES } from './profiles.js';

@@ -1,17 +1,5 @@
 import type { NetConf, PerFamily, Prefix, SubnetManager } from '@overlay/core';
 
-/** What kinds of subnet manager differ in. */
-export interface SubnetManagerSupports {
-  /** Leases outlive the subnet manager: another one on the same store finds them. */
-  readonly persistent: boolean;
-  /** Two hosts that publish one address are both told. */
-  readonly tellsRivals: boolean;
-  /** Says when its view was last confirmed only once it has been. Memory that is the store itself always is. */
-  readonly confirms: boolean;
-}
-
-export type SubnetManagerFeature = keyof SubnetManagerSupports;
-
 /** One store, empty at first, that several subnet managers share as the agents of several hosts would. */
 export interface StoreUnderTest {
   /** A subnet manager on the store: another one each time, or for a store in memory the same. The suite closes it. */

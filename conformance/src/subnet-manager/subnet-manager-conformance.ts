@@ -1,42 +1,58 @@
-import type { TestFramework } from '../suite/framework.js';
-import { register } from '../suite/register.js';
-import type { Outcome } from '../suite/test-record.js';
+import { OverlayError } from '@overlay/core';
+import { checkImplementation } from '../report/implementation.js';
+import { registerSubject } from '../report/register-subject.js';
+import type { RunOptions } from '../suite/run-options.js';
+import { within } from '../suite/until.js';
 import { SubnetManagerTestContext } from './context.js';
-import type { StoreUnderTest, SubnetManagerSupports } from './store-under-test.js';
-import { SUBNET_MANAGER_TESTS } from './tests.js';
-import type { SubnetManagerTimeouts } from './timeouts.js';
+import type { SubnetManagerSupports } from './features.js';
+import { SUBNET_MANAGER_FEATURES } from './features.js';
+import { SUBNET_MANAGER_PROFILES } from './profiles.js';
+import type { SubnetManagerSubject } from './subject.js';
 import { DEFAULT_SUBNET_MANAGER_TIMEOUTS } from './timeouts.js';
 
 /** What {@link subnetManagerConformance} works from. */
-export interface SubnetManagerConformanceOptions {
-  readonly framework: TestFramework;
-  /** Under which name the results appear. */
-  readonly name: string;
-  /** Makes an empty store; called for each test. */
-  readonly create: () => Promise<StoreUnderTest>;
-  readonly supports: SubnetManagerSupports;
-  readonly timeouts?: Partial<SubnetManagerTimeouts>;
-  readonly onOutcome?: (outcome: Outcome) => void;
-}
+export type SubnetManagerConformanceOptions = RunOptions & SubnetManagerSubject;
 
-/** Registers the tests that hold for any subnet manager whose hosts choose their subnets. */
+/**
+ * Registers the tests that hold for any subnet manager whose hosts choose their subnets. Which of them apply, `supports`
+ * tells.
+ *
+ * @throws OverlayError `OVERLAY_PROFILE_UNKNOWN`, `OVERLAY_IMPLEMENTATION_INVALID`, `OVERLAY_FEATURE_UNKNOWN`.
+ */
 export function subnetManagerConformance(options: SubnetManagerConformanceOptions): void {
-  const { framework, name, create, supports, onOutcome } = options;
+  const { create, supports, implementation, mode = 'default', environment = 'store' } = options;
+  if (implementation) checkImplementation(implementation);
+  checkSupports(supports);
   const timeouts = { ...DEFAULT_SUBNET_MANAGER_TIMEOUTS, ...options.timeouts };
-  register({
-    framework,
-    name,
-    tests: SUBNET_MANAGER_TESTS,
-    supports: (feature) => supports[feature],
-    timeoutMs: timeouts.test,
-    ...(onOutcome ? { onOutcome } : {}),
+  const project = implementation?.project ?? 'subnet manager';
+  registerSubject(options, {
+    name: options.name ?? `${project}${mode === 'default' ? '' : ` (${mode})`}`,
+    subject: 'subnetManager',
+    mode,
+    environment: { name: environment },
+    features: { ...supports },
+    profiles: SUBNET_MANAGER_PROFILES,
+    obstacle: () => undefined,
+    timeoutMs: timeouts.test + timeouts.cleanup,
     within: async (run) => {
       const context = new SubnetManagerTestContext(await create(), timeouts);
       try {
-        return await run(context);
+        return await within('the whole test', timeouts.test, run(context));
       } finally {
         await context.close();
       }
     },
   });
+}
+
+/** A feature that is misspelt would silently be one that is not tested. */
+function checkSupports(supports: SubnetManagerSupports): void {
+  const known: readonly string[] = SUBNET_MANAGER_FEATURES;
+  const unknown = Object.keys(supports).find((feature) => !known.includes(feature));
+  if (unknown === undefined) return;
+  throw new OverlayError(
+    'OVERLAY_FEATURE_UNKNOWN',
+    `supports: expected only ${known.join(', ')}, got ${JSON.stringify(unknown)}`,
+    { key: 'supports' },
+  );
 }

@@ -5,4 +5,9 @@ export interface TestFramework {
   test(name: string, body: () => Promise<void>, timeoutMs: number): void;
   /** A test that is left out, so that a reader of the results sees it. */
   skip(name: string): void;
+  /**
+   * Something to do when all tests of the surrounding `describe` have ended: `afterAll`. Without it a report is written as
+   * soon as every test has ended, and not at all when the framework leaves some out.
+   */
+  after?(body: () => Promise<void>): void;
 }

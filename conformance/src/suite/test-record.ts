@@ -1,4 +1,4 @@
-/** What a test needs of the machine beside Node. `netns`: root, and a kernel with network namespaces. */
+/** What a test needs of its environment. `netns`: hosts that are network namespaces of a real kernel. */
 export type Need = 'netns';
 
 /** A reason why a test had nothing to look at: the implementation has no object of the sort that the test is about. */
@@ -26,12 +26,24 @@ export interface ConformanceTest<Context, Feature extends string> {
   run(context: Context): Promise<NotApplicable | void>;
 }
 
-/** How a test ended. */
+/**
+ * How a test ended.
+ *
+ * - `passed`, `failed`
+ * - `notSupported`: the implementation says that it cannot do this; not counted against it
+ * - `notApplicable`: it has no object of the sort that the test is about; not counted against it
+ * - `blocked`: this environment lacks what the test needs
+ * - `skipped`: it was chosen and has not run, because the run was ended before it
+ */
+export type Result = 'passed' | 'failed' | 'notSupported' | 'notApplicable' | 'blocked' | 'skipped';
+
+/** How one test ended, and why unless it passed. */
 export interface Outcome {
   readonly id: string;
-  readonly result: 'passed' | 'failed' | 'notSupported' | 'notApplicable';
-  /** Why, unless it passed. */
+  readonly result: Result;
   readonly reason?: string;
+  /** How long it took, in milliseconds; absent for one that did not run. */
+  readonly milliseconds?: number;
 }
 
 /** Whether a test applies to an implementation; otherwise why not. */

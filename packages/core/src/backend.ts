@@ -23,6 +23,11 @@ export interface BackendSupports {
   readonly survivesAgent: boolean;
   /** Understands leases of flanneld's backend of the same type, and is understood. */
   readonly flannelInterop: boolean;
+  /**
+   * Drops what comes out of the overlay with a source that is not in the subnets of the peer that sent it, and what comes
+   * from an underlay address that no peer has. False unless told.
+   */
+  readonly checksSource?: boolean;
 }
 
 /** Something that will stop or harm traffic on this host, found before it does. */

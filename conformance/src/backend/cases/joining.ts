@@ -1,19 +1,12 @@
-import { fail } from 'node:assert/strict';
-import { cameBack } from '@overlay/lab';
-import type { BackendFeature, BackendTest, BackendTestContext } from '../context.js';
-import type { FamilyChoice, World } from '../environment/world.js';
+import { deepEqual, fail } from 'node:assert/strict';
+import type { BackendTest, BackendTestContext } from '../context.js';
+import type { BackendFeature } from '../features.js';
+import type { FamilyChoice } from '../environment/conf.js';
+import type { World } from '../environment/world.js';
 
 /** Every pair of pods and hosts, small packets and such of the whole MTU. */
 export async function everyPairAnswers(world: World): Promise<void> {
-  const results = await world.lab.pingMatrix();
-  const silent = results.filter((result) => !cameBack(result));
-  if (results.length === 0) fail('there was no pair to ping');
-  if (silent.length === 0) return;
-  const lines = silent.map(({ pair, sent, received, fullMtu, problem }) => {
-    const full = `of ${pair.mtu} bytes ${fullMtu.received} of ${fullMtu.sent}`;
-    return `${pair.kind} ${pair.from.name} to ${pair.address}: ${received} of ${sent}, ${full}; ${problem ?? fullMtu.problem}`;
-  });
-  fail(lines.join('\n'));
+  deepEqual(await world.site.silentPairs(), [], 'pairs that do not reach each other');
 }
 
 function joins(family: FamilyChoice, features: readonly BackendFeature[]): BackendTest {
@@ -21,7 +14,7 @@ function joins(family: FamilyChoice, features: readonly BackendFeature[]): Backe
     id: `join-${family}`,
     title: `pods and hosts of three hosts reach each other: ${family}`,
     features,
-    needs: ['netns'],
+    needs: [],
     run: async (context) => {
       const world = await context.world({ hosts: 3, family });
       await world.join();
@@ -44,7 +37,7 @@ export const joining: readonly BackendTest[] = [
     id: 'join-routed',
     title: 'hosts behind a router are reached',
     features: ['crossesSubnets'],
-    needs: ['netns'],
+    needs: [],
     run: async (context) => {
       const world = await routed(context);
       await world.join();
@@ -56,7 +49,7 @@ export const joining: readonly BackendTest[] = [
     title: 'a host behind a router is told as a problem, and the others are reached',
     features: [],
     lacks: ['crossesSubnets'],
-    needs: ['netns'],
+    needs: [],
     run: async (context) => {
       const world = await routed(context);
       const [near, far] = [world.host(1), world.host(3)];
@@ -69,8 +62,8 @@ export const joining: readonly BackendTest[] = [
       if (problems.length !== 1 || network?.failed !== 1) fail(`of peer ${far.name}: ${JSON.stringify(network)}`);
       if (problems[0].message.includes('\n') || problems[0].message === '') fail(problems[0].message);
       for (const host of [near, world.host(2)]) await world.addPod(host);
-      const apart = await world.lab.waitConnected({ timeoutMs: context.timeouts.join });
-      if (apart.length > 0) fail('the two hosts on one link do not reach each other');
+      const apart = await world.site.waitConnected(context.timeouts.join);
+      deepEqual(apart, [], 'the two hosts on one link do not reach each other');
     },
   },
 ];

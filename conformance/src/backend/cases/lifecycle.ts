@@ -4,7 +4,7 @@ import { NEVER, of } from 'rxjs';
 import type { BackendTest, BackendTestContext } from '../context.js';
 import { notApplicable } from '../../suite/test-record.js';
 import { FIRST_UNUSED } from '../environment/shared-store.js';
-import { confOf } from '../environment/world.js';
+import { confOf } from '../environment/conf.js';
 import { until, within } from '../../suite/until.js';
 import { alone, writesOf } from './peers.js';
 
@@ -15,7 +15,7 @@ async function aborted(context: BackendTestContext): Promise<void> {
   const host = world.host(1);
   const empty = await host.view();
   await rejects(host.open({ signal: AbortSignal.abort() }), ABORTED);
-  deepEqual((await host.view()).differences(empty), [], 'an aborted opening leaves something in the kernel');
+  deepEqual((await host.view()).differences(empty), [], 'an aborted opening leaves something behind');
   // The same host can be opened afterwards: nothing is held.
   const opened = await host.open();
   opened.network.apply({ type: 'snapshot', leases: [] });
@@ -28,11 +28,11 @@ async function abortedMidway(context: BackendTestContext): Promise<void> {
   const host = world.host(1);
   const { netConf } = world;
   const empty = await host.view();
-  const { linux } = host.linux();
-  const here = await host.host(linux);
+  const attachment = host.attach();
+  const here = await host.host(attachment);
   const attributes = await host.attributes('own');
   const lease: Lease = { key: 'own', subnets: world.store.subnets(netConf, 1), attributes };
-  const backend = world.backend(linux, 'own');
+  const backend = world.backend(attachment, 'own');
   for (const [host$, lease$] of [
     [NEVER, of(lease)],
     [of(here), NEVER],
@@ -70,7 +70,7 @@ async function closedNetwork(context: BackendTestContext): Promise<void> {
   network.apply({ type: 'snapshot', leases: [] });
   network.apply({ type: 'delta', set: [two], deleted: [one.key] });
   opened.host$.next({ ...opened.host$.value });
-  opened.linux.reconciler.audit();
+  opened.attachment.audit();
   await rejects(network.settled({ signal: AbortSignal.timeout(context.timeouts.end) }), { code: 'OVERLAY_CLOSED' });
   if (context.supports.survivesAgent) deepEqual((await host.view()).differences(before), [], 'after close');
   deepEqual(writesOf(opened), writes, 'a closed network writes nothing');
@@ -83,18 +83,17 @@ async function twoBeside(context: BackendTestContext): Promise<ReturnType<typeof
   const one = await snapshot(await world.leaseOf(spare, FIRST_UNUSED));
   const netConf = confOf(type, { ...options, ...beside }, widest, { ipv4: '10.245', ipv6: 'fd45:0:0' });
   const second = await host.open({ instance: 'second', netConf, subnets: world.store.subnets(netConf, 1) });
-  const made = await world.leaseOf(spare, FIRST_UNUSED + 1);
-  const peer: Lease = { ...made, subnets: world.store.subnets(netConf, FIRST_UNUSED + 1) };
+  const peer = await world.leaseOf(spare, FIRST_UNUSED + 1, { netConf });
   const settle = (network: typeof second.network): Promise<void> =>
     network.settled({ signal: AbortSignal.timeout(context.timeouts.converge) });
   second.network.apply({ type: 'snapshot', leases: [peer] });
   await settle(second.network);
   const both = await host.view();
-  notEqual(both.minus(one).size, 0, 'the second network put nothing into the kernel');
+  notEqual(both.minus(one).size, 0, 'the second network put nothing in place');
   deepEqual(one.minus(both).items, [], 'the second network changed objects of the first');
   // Either one removes its peer, and everything that bears its marks without being wanted.
   first.network.apply({ type: 'snapshot', leases: [] });
-  first.linux.reconciler.audit();
+  first.attachment.audit();
   await settle(first.network);
   const theirs = both.minus(one);
   deepEqual(theirs.minus(await host.view()).items, [], 'the first network removed objects of the second');
@@ -107,25 +106,14 @@ async function twoBeside(context: BackendTestContext): Promise<ReturnType<typeof
   notEqual(left.minus(await host.view()).size, 0, 'the peer of the second network stayed');
 }
 
-/** Settings of the kernel that a backend might be tempted to change. */
-async function settings(
-  netns: string,
-  read: (argv: readonly string[]) => Promise<{ stdout: string }>,
-): Promise<string> {
-  const names = 'find /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf /proc/sys/net/ipv4/neigh -type f | sort';
-  const { stdout } = await read(['sh', '-c', `${names} | xargs grep -s . ; cat /proc/sys/net/ipv4/ip_forward`]);
-  if (stdout === '') throw new Error(`no settings of ${netns}`);
-  return stdout;
-}
-
 async function looksOnly(context: BackendTestContext): Promise<void> {
   const world = await context.world({ hosts: 1 });
   const host = world.host(1);
-  const { linux } = host.linux();
-  const here = await host.host(linux);
-  const read = (): Promise<string> => settings(host.lab.netns, (argv) => host.lab.exec(argv));
-  const [before, settingsBefore] = [await host.view(), await read()];
-  const backend = world.backend(linux, 'own');
+  const attachment = host.attach();
+  const here = await host.host(attachment);
+  const { machine } = host;
+  const [before, settingsBefore] = [await host.view(), await machine.settings()];
+  const backend = world.backend(attachment, 'own');
   for (const known of [{}, { host: here }]) {
     const signal = AbortSignal.timeout(context.timeouts.converge);
     for (const finding of await backend.preflight({ ...known, signal })) {
@@ -136,9 +124,12 @@ async function looksOnly(context: BackendTestContext): Promise<void> {
       equal(finding.level, 'warning', `on a host on which it works: ${finding.message}`);
     }
   }
-  deepEqual((await host.view()).differences(before), [], 'preflight changed the kernel');
-  equal(await read(), settingsBefore, 'preflight changed settings');
-  equal(linux.session.writes, 0);
+  deepEqual((await host.view()).differences(before), [], 'preflight changed the data path');
+  equal(await machine.settings(), settingsBefore, 'preflight changed settings');
+  deepEqual(
+    Object.values(attachment.writes()).filter((count) => count !== 0),
+    [],
+  );
   await rejects(backend.preflight({ signal: AbortSignal.abort() }), ABORTED);
 }
 
@@ -147,42 +138,42 @@ export const lifecycle: readonly BackendTest[] = [
     id: 'open-aborted',
     title: 'an opening that is aborted before it begins changes nothing and holds nothing',
     features: [],
-    needs: ['netns'],
+    needs: [],
     run: aborted,
   },
   {
     id: 'open-aborted-midway',
     title: 'an opening that is aborted while it waits ends at once and holds nothing',
     features: [],
-    needs: ['netns'],
+    needs: [],
     run: abortedMidway,
   },
   {
     id: 'close-stays',
     title: 'a closed network leaves the data path as it is, and whatever it is told then does nothing',
     features: [],
-    needs: ['netns'],
+    needs: [],
     run: closedNetwork,
   },
   {
     id: 'two-instances',
     title: 'two networks of different instances in one namespace do not meet',
     features: [],
-    needs: ['netns'],
+    needs: [],
     run: twoBeside,
   },
   {
     id: 'preflight-looks-only',
     title: 'preflight finds nothing fatal on a good host, says things in one line, and changes nothing',
     features: [],
-    needs: ['netns'],
+    needs: [],
     run: looksOnly,
   },
   {
     id: 'ready-when-in-place',
     title: 'the state begins with starting or ready, and ready means that own devices are there',
     features: [],
-    needs: ['netns'],
+    needs: [],
     run: async (context) => {
       const { opened, host, empty, snapshot } = await alone(context);
       const states: string[] = [];

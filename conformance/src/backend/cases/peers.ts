@@ -2,7 +2,7 @@ import { deepEqual, equal, fail, notEqual, ok } from 'node:assert/strict';
 import type { Address, Family, Lease, PerFamily } from '@overlay/core';
 import { addressAt, FAMILIES } from '@overlay/core';
 import type { BackendTest, BackendTestContext } from '../context.js';
-import type { KernelView } from '../environment/kernel-view.js';
+import type { View } from '../environment/view.js';
 import type { OpenedNetwork, OverlayHost } from '../environment/overlay-host.js';
 import { FIRST_UNUSED } from '../environment/shared-store.js';
 import type { World } from '../environment/world.js';
@@ -14,11 +14,11 @@ export interface Alone {
   readonly spare: OverlayHost;
   readonly opened: OpenedNetwork;
   /** What is there before any network is. */
-  readonly empty: KernelView;
-  /** Applies a snapshot and waits until it is in the kernel. */
-  readonly snapshot: (...leases: readonly Lease[]) => Promise<KernelView>;
-  /** Waits until everything applied is in the kernel. */
-  readonly settled: () => Promise<KernelView>;
+  readonly empty: View;
+  /** Applies a snapshot and waits until it is in place. */
+  readonly snapshot: (...leases: readonly Lease[]) => Promise<View>;
+  /** Waits until everything applied is in place. */
+  readonly settled: () => Promise<View>;
 }
 
 /** Opens a network on a host of its own. */
@@ -27,27 +27,27 @@ export async function alone(context: BackendTestContext): Promise<Alone> {
   const [host, spare] = [world.host(1), world.host(2)];
   const empty = await host.view();
   const opened = await host.open();
-  const settled = async (): Promise<KernelView> => {
+  const settled = async (): Promise<View> => {
     await opened.network.settled({ signal: AbortSignal.timeout(context.timeouts.converge) });
     const { pending, failed, problems } = opened.network.status();
     deepEqual({ pending, failed, problems }, { pending: 0, failed: 0, problems: [] });
     return host.view();
   };
-  const snapshot = (...leases: readonly Lease[]): Promise<KernelView> => {
+  const snapshot = (...leases: readonly Lease[]): Promise<View> => {
     opened.network.apply({ type: 'snapshot', leases });
     return settled();
   };
   return { world, host, spare, opened, empty, snapshot, settled };
 }
 
-/** Everything that was handed to the kernel so far. */
-export function writesOf({ linux }: Pick<OpenedNetwork, 'linux'>): Readonly<Record<string, number>> {
-  return { ...Object.fromEntries(linux.reconciler.writes), messages: linux.session.writes };
+/** Everything that was handed to the host's data path so far. */
+export function writesOf({ attachment }: Pick<OpenedNetwork, 'attachment'>): Readonly<Record<string, number>> {
+  return attachment.writes();
 }
 
 /** Addresses on the spare host's links that nobody has, in each family. */
 function elsewhere({ spare }: Alone, n: number): PerFamily<Address> {
-  const { prefixes } = spare.lab.plan.segment;
+  const { prefixes } = spare.machine;
   return Object.fromEntries(
     FAMILIES.flatMap((family) => {
       const prefix = prefixes[family];
@@ -56,7 +56,7 @@ function elsewhere({ spare }: Alone, n: number): PerFamily<Address> {
   );
 }
 
-function same(now: KernelView, wanted: KernelView, what: string): void {
+function same(now: View, wanted: View, what: string): void {
   deepEqual(now.differences(wanted), [], what);
 }
 
@@ -65,7 +65,7 @@ export const peers: readonly BackendTest[] = [
     id: 'peer-removed',
     title: 'a peer that is gone takes its objects with it, and nothing else',
     features: [],
-    needs: ['netns'],
+    needs: [],
     run: async (context) => {
       const one = await alone(context);
       const { world, spare, opened, settled, snapshot } = one;
@@ -73,7 +73,7 @@ export const peers: readonly BackendTest[] = [
       const goes = await world.leaseOf(spare, FIRST_UNUSED + 1, { at: elsewhere(one, 1) });
       const before = await snapshot(stays);
       opened.network.apply({ type: 'delta', set: [goes], deleted: [] });
-      notEqual((await settled()).minus(before).size, 0, 'a new peer put nothing into the kernel');
+      notEqual((await settled()).minus(before).size, 0, 'a new peer put nothing in place');
       equal(opened.network.status().peers, 2);
       opened.network.apply({ type: 'delta', set: [], deleted: [goes.key] });
       same(await settled(), before, 'after the peer was deleted');
@@ -87,7 +87,7 @@ export const peers: readonly BackendTest[] = [
     id: 'peer-moved',
     title: 'a peer that publishes other attributes is reached there, and no more at the old place',
     features: [],
-    needs: ['netns'],
+    needs: [],
     run: async (context) => {
       const one = await alone(context);
       const { world, spare, opened, settled, snapshot } = one;
@@ -96,7 +96,7 @@ export const peers: readonly BackendTest[] = [
       const moved = await world.leaseOf(spare, FIRST_UNUSED, { id, at: elsewhere(one, 2) });
       const there = await snapshot(moved);
       const here = await snapshot(old);
-      ok(here.minus(there).size > 0 && there.minus(here).size > 0, 'the address of a peer shows nowhere in the kernel');
+      ok(here.minus(there).size > 0 && there.minus(here).size > 0, 'the address of a peer shows nowhere');
       opened.network.apply({ type: 'delta', set: [moved], deleted: [] });
       same(await settled(), there, 'after the peer moved');
     },
@@ -105,7 +105,7 @@ export const peers: readonly BackendTest[] = [
     id: 'peer-other-subnet',
     title: 'a peer whose subnet is another one under the same key is reached by that only',
     features: [],
-    needs: ['netns'],
+    needs: [],
     run: async (context) => {
       const { world, spare, opened, settled, snapshot } = await alone(context);
       const old = await world.leaseOf(spare, FIRST_UNUSED, { id: 'renumbered' });
@@ -120,7 +120,7 @@ export const peers: readonly BackendTest[] = [
     id: 'peer-one-family',
     title: 'a change of a peer in one family leaves the other one alone',
     features: ['dualStack'],
-    needs: ['netns'],
+    needs: [],
     run: async (context) => {
       const one = await alone(context);
       const { world, spare, opened, settled, snapshot } = one;
@@ -148,7 +148,7 @@ export const peers: readonly BackendTest[] = [
     id: 'no-change-no-write',
     title: 'a snapshot, or a change, that is what there is already writes nothing',
     features: [],
-    needs: ['netns'],
+    needs: [],
     run: async (context) => {
       const one = await alone(context);
       const { world, spare, opened, settled, snapshot } = one;
@@ -164,7 +164,7 @@ export const peers: readonly BackendTest[] = [
       same(await settled(), before, 'after the same again');
       deepEqual(writesOf(opened), writes);
       // Also what is read again from the kernel is the same.
-      opened.linux.reconciler.audit();
+      opened.attachment.audit();
       await settled();
       deepEqual(writesOf(opened), writes, 'after a full comparison with the kernel');
     },
@@ -173,7 +173,7 @@ export const peers: readonly BackendTest[] = [
     id: 'other-type',
     title: 'a peer of another backend is told as a problem, and the others are reached',
     features: [],
-    needs: ['netns'],
+    needs: [],
     run: async (context) => {
       const { world, spare, opened, snapshot, host } = await alone(context);
       const good = await world.leaseOf(spare, FIRST_UNUSED);
@@ -191,6 +191,6 @@ export const peers: readonly BackendTest[] = [
 ];
 
 /** The families in which two views differ. */
-function changedFamilies(a: KernelView, b: KernelView): readonly (Family | undefined)[] {
+function changedFamilies(a: View, b: View): readonly (Family | undefined)[] {
   return [...new Set([...a.minus(b).items, ...b.minus(a).items].map(({ family }) => family))];
 }

@@ -5,7 +5,7 @@ import { FIRST_UNUSED } from '../environment/shared-store.js';
 import type { World } from '../environment/world.js';
 import { alone, writesOf } from './peers.js';
 
-/** Ends and starts an agent under traffic, and looks at what that did to the kernel and to the packets. */
+/** Ends and starts an agent under traffic, and looks at what that did to the data path and to the packets. */
 async function unnoticed(context: BackendTestContext, end: (host: OverlayHost) => Promise<void>): Promise<void> {
   const world = await context.world({ hosts: 2 });
   await world.join();
@@ -14,7 +14,7 @@ async function unnoticed(context: BackendTestContext, end: (host: OverlayHost) =
   const streams = [...world.pings(host.pod, other.pod), ...world.pings(other.pod, host.pod)];
   for (const stream of streams) await stream.passes(context.timeouts.converge);
   await end(host);
-  deepEqual((await host.view()).differences(before), [], 'the end of an agent changes nothing in the kernel');
+  deepEqual((await host.view()).differences(before), [], 'the end of an agent changes nothing');
   for (const stream of streams) await stream.passes(context.timeouts.converge);
   const started = await host.start();
   await world.knows(host, 1);
@@ -45,21 +45,21 @@ export const restart: readonly BackendTest[] = [
     id: 'restart-stopped',
     title: 'an agent that is stopped and started again loses no packet and writes nothing',
     features: ['survivesAgent'],
-    needs: ['netns'],
+    needs: [],
     run: (context) => unnoticed(context, (host) => host.stop()),
   },
   {
     id: 'restart-killed',
     title: 'an agent that is killed and started again loses no packet and writes nothing',
     features: ['survivesAgent'],
-    needs: ['netns'],
+    needs: [],
     run: (context) => unnoticed(context, (host) => host.kill()),
   },
   {
     id: 'restart-peer-gone',
     title: 'a peer that went while no agent ran leaves nothing behind after the next start',
     features: [],
-    needs: ['netns'],
+    needs: [],
     run: async (context) => {
       const world = await withMadeUpPeer(context);
       const [host, other] = [world.host(1), world.host(2)];
@@ -70,7 +70,7 @@ export const restart: readonly BackendTest[] = [
       world.store.delete(`peer-${FIRST_UNUSED}`);
       await world.knows(host, 1);
       const one = await host.view();
-      notEqual(both.minus(one).size, 0, 'the peer put nothing into the kernel');
+      notEqual(both.minus(one).size, 0, 'the peer put nothing in place');
       world.store.set(await world.leaseOf(world.host(3), FIRST_UNUSED));
       await world.knows(host, 2);
       await host.kill();
@@ -85,7 +85,7 @@ export const restart: readonly BackendTest[] = [
     id: 'restart-peer-moved',
     title: 'a peer that moved while no agent ran is reached at its new place after the next start',
     features: [],
-    needs: ['netns'],
+    needs: [],
     run: async (context) => {
       const world = await context.world({ hosts: 3 });
       const host = world.host(1);
@@ -112,7 +112,7 @@ export const restart: readonly BackendTest[] = [
     id: 'restart-patient',
     title: 'nothing of an earlier run is removed before the first snapshot, and what is stale right after it',
     features: ['survivesAgent'],
-    needs: ['netns'],
+    needs: [],
     run: async (context) => {
       const { world, host, spare, opened, snapshot } = await alone(context);
       const [stays, goes] = [await world.leaseOf(spare, FIRST_UNUSED), await world.leaseOf(spare, FIRST_UNUSED + 1)];
@@ -124,7 +124,7 @@ export const restart: readonly BackendTest[] = [
         again.network.settled({ signal: AbortSignal.timeout(context.timeouts.converge) });
       await settled();
       // A full comparison is when something hasty would have removed what it does not know.
-      again.linux.reconciler.audit();
+      again.attachment.audit();
       await settled();
       deepEqual((await host.view()).differences(both), [], 'before the first snapshot');
       again.network.apply({ type: 'snapshot', leases: [stays] });

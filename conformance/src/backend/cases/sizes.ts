@@ -1,7 +1,7 @@
 import { deepEqual, equal, fail, ok } from 'node:assert/strict';
 import type { Address, Family } from '@overlay/core';
-import { ping } from '@overlay/lab';
-import type { BackendFeature, BackendTest, BackendTestContext } from '../context.js';
+import type { BackendTest, BackendTestContext } from '../context.js';
+import type { BackendFeature } from '../features.js';
 import type { World } from '../environment/world.js';
 import { exchange, startEcho } from '../traffic/traffic.js';
 import { reassembled } from '../traffic/reassembly.js';
@@ -12,8 +12,8 @@ const UDP_HEADER = 8;
 const TCP_BYTES = 4 << 20;
 
 async function fullSizedTraffic(world: World): Promise<void> {
-  const [a, b] = [world.host(1), world.host(2)];
-  const nodes = [a.pod, b.pod, a.lab, b.lab];
+  const [a, b] = [world.namespaces(world.host(1)), world.namespaces(world.host(2))];
+  const nodes = [a.pod, b.pod, a.host, b.host];
   for (const family of world.families) {
     const echo = await startEcho(b.pod, world.lab.directory);
     try {
@@ -41,12 +41,11 @@ async function exact(context: BackendTestContext, family: Family): Promise<void>
   const told = ends[0].running.agent.status().mtu;
   ok(told !== undefined && told >= 576);
   for (const host of ends) await world.addPod(host, told + 200);
-  const apart = await world.lab.waitConnected({ timeoutMs: context.timeouts.join });
-  equal(apart.length, 0, 'pods do not reach each other');
+  deepEqual(await world.site.waitConnected(context.timeouts.join), [], 'pods do not reach each other');
   const to = ends[1].pod.addresses[family] as Address;
-  const fits = await ping(ends[0].pod, to, { count: 3, packetSize: told });
+  const fits = await world.site.ping(ends[0].pod, to, { count: 3, packetSize: told });
   if (fits.received !== 3) fail(`packets of the told ${told} bytes do not pass: ${fits.problem}`);
-  const larger = await ping(ends[0].pod, to, { count: 3, packetSize: told + 1, timeout: 0.5 });
+  const larger = await world.site.ping(ends[0].pod, to, { count: 3, packetSize: told + 1, patienceMs: 500 });
   equal(larger.received, 0, `${told + 1} bytes pass, so more than ${told} could have been told`);
 }
 
@@ -55,7 +54,7 @@ function tells(family: Family, features: readonly BackendFeature[]): BackendTest
     id: `mtu-exact-${family}`,
     title: `the MTU told is the largest that passes unfragmented, not a byte less: ${family}`,
     features,
-    needs: ['netns'],
+    needs: [],
     run: (context) => exact(context, family),
   };
 }

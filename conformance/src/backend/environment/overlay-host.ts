@@ -1,6 +1,7 @@
 import type {
   Address,
   BackendFactory,
+  Family,
   Host,
   Lease,
   LeaseAttributes,
@@ -10,68 +11,63 @@ import type {
   Prefix,
 } from '@overlay/core';
 import { Agent, FAMILIES } from '@overlay/core';
-import type { LabHost, LabPod } from '@overlay/lab';
-import type { Linux } from '@overlay/linux';
-import { openLinux, openNetlink } from '@overlay/linux';
 import { BehaviorSubject, filter, firstValueFrom, from, map, timeout } from 'rxjs';
 import type { BackendTimeouts } from '../timeouts.js';
 import { within } from '../../suite/until.js';
-import { KernelAccess } from './severable-port.js';
-import { KernelView } from './kernel-view.js';
+import type { Attachment, Machine, Pod } from './environment.js';
 import type { LogLines } from './log-lines.js';
 import type { SharedStore } from './shared-store.js';
+import type { View } from './view.js';
 
 /** What the hosts of one environment have in common. */
 export interface HostContext {
-  readonly factory: (linux: Linux) => BackendFactory;
+  readonly factory: (platform: unknown) => BackendFactory;
   readonly netConf: NetConf;
   readonly store: SharedStore;
   readonly log: LogLines;
   readonly timeouts: BackendTimeouts;
 }
 
-/** A running agent with the kernel access of its own. */
+/** A running agent with what it has of its host. */
 export interface RunningAgent {
   readonly agent: Agent;
-  readonly linux: Linux;
-  readonly access: KernelAccess;
+  readonly attachment: Attachment<unknown>;
 }
 
 /** A network that a test works with by itself, without an agent. */
 export interface OpenedNetwork {
   readonly network: Network;
-  readonly linux: Linux;
-  readonly access: KernelAccess;
+  readonly attachment: Attachment<unknown>;
   readonly lease$: BehaviorSubject<Lease>;
   readonly host$: BehaviorSubject<Host>;
 }
 
 /** How {@link OverlayHost.open} differs from the usual. */
 export interface OpenOptions {
-  /** Of the Linux layer; `default` unless told. */
+  /** Tells the objects of two agents on one host apart. */
   readonly instance?: string;
   readonly netConf?: NetConf;
   readonly subnets?: PerFamily<Prefix>;
   readonly signal?: AbortSignal;
-  /** Whether the kernel is to refuse all changes until the test says otherwise. */
+  /** Whether the host is to refuse all changes until the test says otherwise. */
   readonly refusing?: boolean;
 }
 
-/** One host: a network namespace in which agents come and go. */
+/** One host, on which agents come and go. */
 export class OverlayHost {
-  readonly lab: LabHost;
+  readonly machine: Machine<unknown>;
   readonly #context: HostContext;
   readonly #running = new Set<RunningAgent>();
   readonly #opened = new Set<OpenedNetwork>();
-  readonly #linuxes = new Set<Linux>();
+  readonly #attachments = new Set<Attachment<unknown>>();
 
-  constructor(lab: LabHost, context: HostContext) {
-    this.lab = lab;
+  constructor(machine: Machine<unknown>, context: HostContext) {
+    this.machine = machine;
     this.#context = context;
   }
 
   get name(): string {
-    return this.lab.name;
+    return this.machine.name;
   }
 
   /** The agent that runs. */
@@ -81,45 +77,38 @@ export class OverlayHost {
     return running;
   }
 
-  get pod(): LabPod {
-    const [pod] = this.lab.pods;
+  get pod(): Pod {
+    const [pod] = this.machine.pods;
     if (pod === undefined) throw new Error(`${this.name} has no pod`);
     return pod;
   }
 
-  /** What is in the kernel. */
-  view(): Promise<KernelView> {
-    return KernelView.read(this.lab);
+  /** What its data path is made of. */
+  view(): Promise<View> {
+    return this.machine.view();
   }
 
-  /** The kernel of this host, for an instance. The environment closes it. */
-  linux(instance?: string): { linux: Linux; access: KernelAccess } {
-    const netns = `/run/netns/${this.lab.netns}`;
-    const access = new KernelAccess(() => openNetlink({ netns }));
-    const linux = openLinux({
-      netns,
-      logger: this.#context.log,
-      open: () => access.open(),
-      ...(instance === undefined ? {} : { instance }),
-    });
-    this.#linuxes.add(linux);
-    return { linux, access };
+  /** What a process would have of this host. The environment closes it. */
+  attach(instance?: string): Attachment<unknown> {
+    const { log: logger } = this.#context;
+    const attachment = this.machine.attach({ logger, ...(instance === undefined ? {} : { instance }) });
+    this.#attachments.add(attachment);
+    return attachment;
   }
 
   /** Starts an agent; resolves when it is ready. */
   async start(): Promise<RunningAgent> {
-    const { netConf, factory, store, log, timeouts } = this.#context;
-    const { linux, access } = this.linux();
-    const families = FAMILIES.filter((family) => netConf[family] !== undefined);
+    const { factory, store, log, timeouts } = this.#context;
+    const attachment = this.attach();
     const agent = new Agent({
       hostId: this.name,
       subnetManager: store.manager,
-      backends: [factory(linux)],
-      host$: linux.host$({ families }),
+      backends: [factory(attachment.platform)],
+      host$: attachment.host$(this.#families),
       holdMs: 0,
       logger: log,
     });
-    const running = { agent, linux, access };
+    const running = { agent, attachment };
     this.#running.add(running);
     await agent.start();
     await agent.ready({ signal: AbortSignal.timeout(timeouts.join) });
@@ -131,24 +120,23 @@ export class OverlayHost {
     const { running } = this;
     this.#running.delete(running);
     await within(`stopping the agent of ${this.name}`, this.#context.timeouts.end, running.agent.stop());
-    await this.#closeLinux(running.linux);
+    await this.#detach(running.attachment);
   }
 
-  /** What kill -9 does to the agent: the kernel hears nothing more of it. */
+  /** What kill -9 does to the agent: the host hears nothing more of it. */
   async kill(): Promise<void> {
     const { running } = this;
     this.#running.delete(running);
-    running.access.sever();
+    running.attachment.faults.sever();
     // The rest of it still lives in this process; it can do no harm any more, and must not stay.
     await running.agent.stop();
-    await this.#closeLinux(running.linux);
+    await this.#detach(running.attachment);
   }
 
-  /** The host as its own kernel tells it. */
-  async host(linux: Linux): Promise<Host> {
-    const { netConf, timeouts } = this.#context;
-    const families = FAMILIES.filter((family) => netConf[family] !== undefined);
-    const states$ = linux.host$({ families }).pipe(
+  /** The host on the underlay as it is told now. */
+  async host(attachment: Attachment<unknown>): Promise<Host> {
+    const { timeouts } = this.#context;
+    const states$ = attachment.host$(this.#families).pipe(
       map((state) => state.host),
       filter((host) => host !== undefined),
       timeout(timeouts.converge),
@@ -157,16 +145,19 @@ export class OverlayHost {
   }
 
   /** What a host with this identity publishes from here, at these addresses instead of its own if told. */
-  async attributes(hostId: string, at?: PerFamily<Address>): Promise<LeaseAttributes> {
-    const { netConf, factory } = this.#context;
-    const { linux } = this.linux();
+  async attributes(
+    hostId: string,
+    { at, netConf = this.#context.netConf }: { at?: PerFamily<Address>; netConf?: NetConf } = {},
+  ): Promise<LeaseAttributes> {
+    const { factory } = this.#context;
+    const attachment = this.attach();
     try {
-      const host = await this.host(linux);
+      const host = await this.host(attachment);
       const moved = at === undefined ? host : { interface: host.interface, ...addressesOf(at) };
-      const backend = factory(linux).create({ netConf, hostId });
+      const backend = factory(attachment.platform).create({ netConf, hostId });
       return await firstValueFrom(backend.attributes$({ host$: new BehaviorSubject<Host>(moved) }));
     } finally {
-      await this.#closeLinux(linux);
+      await this.#detach(attachment);
     }
   }
 
@@ -174,25 +165,25 @@ export class OverlayHost {
   async open(options: OpenOptions = {}): Promise<OpenedNetwork> {
     const { store, factory, log, timeouts } = this.#context;
     const netConf = options.netConf ?? this.#context.netConf;
-    const { linux, access } = this.linux(options.instance);
-    access.refusing = options.refusing ?? false;
-    const host$ = new BehaviorSubject(await this.host(linux));
-    const backend = factory(linux).create({ netConf, hostId: this.name, logger: log });
+    const attachment = this.attach(options.instance);
+    attachment.faults.refusing = options.refusing ?? false;
+    const host$ = new BehaviorSubject(await this.host(attachment));
+    const backend = factory(attachment.platform).create({ netConf, hostId: this.name, logger: log });
     const attributes = await firstValueFrom(from(backend.attributes$({ host$ })));
     const subnets = options.subnets ?? store.subnets(netConf, 1);
     const lease$ = new BehaviorSubject<Lease>({ key: this.name, subnets, attributes });
     const signal = options.signal ?? AbortSignal.timeout(timeouts.converge);
     const network = await backend.open({ host$, lease$, signal });
-    const opened = { network, linux, access, host$, lease$ };
+    const opened = { network, attachment, host$, lease$ };
     this.#opened.add(opened);
     return opened;
   }
 
-  /** Closes a network and the kernel access that it had. */
+  /** Closes a network and what it had of the host. */
   async close(opened: OpenedNetwork): Promise<void> {
     this.#opened.delete(opened);
     await within('closing the network', this.#context.timeouts.end, opened.network.close());
-    await this.#closeLinux(opened.linux);
+    await this.#detach(opened.attachment);
   }
 
   /** Ends all that was begun here; what fails to end keeps nothing else from it. */
@@ -200,17 +191,21 @@ export class OverlayHost {
     const ends: PromiseSettledResult<void>[] = [
       ...(await Promise.allSettled([...this.#running].map(({ agent }) => agent.stop()))),
       ...(await Promise.allSettled([...this.#opened].map(({ network }) => network.close()))),
-      ...(await Promise.allSettled([...this.#linuxes].map((linux) => linux.close()))),
+      ...(await Promise.allSettled([...this.#attachments].map((attachment) => attachment.close()))),
     ];
     this.#running.clear();
     this.#opened.clear();
-    this.#linuxes.clear();
+    this.#attachments.clear();
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
-  async #closeLinux(linux: Linux): Promise<void> {
-    this.#linuxes.delete(linux);
-    await linux.close();
+  get #families(): readonly Family[] {
+    return FAMILIES.filter((family) => this.#context.netConf[family] !== undefined);
+  }
+
+  async #detach(attachment: Attachment<unknown>): Promise<void> {
+    this.#attachments.delete(attachment);
+    await attachment.close();
   }
 }
 

@@ -1,96 +1,65 @@
-import { statSync } from 'node:fs';
-import path from 'node:path';
 import type { Address, Backend, Family, JsonObject, Lease, NetConf, PerFamily } from '@overlay/core';
-import { FAMILIES, parseNetConf } from '@overlay/core';
-import type { Lab, NetworkNode, Underlay } from '@overlay/lab';
-import { createLab } from '@overlay/lab';
-import type { Linux } from '@overlay/linux';
+import { FAMILIES } from '@overlay/core';
+import type { Lab, LabHost, LabPod } from '@overlay/lab';
 import { until } from '../../suite/until.js';
+import type { FamilyChoice } from './conf.js';
+import { confOf } from './conf.js';
+import type { Attachment, BackendEnvironment, Pod, Site, SiteWish, TrafficStream } from './environment.js';
+import { LogLines } from './log-lines.js';
 import type { HostContext } from './overlay-host.js';
 import { OverlayHost } from './overlay-host.js';
-import { type KernelView } from './kernel-view.js';
-import { before, nothingLeft } from './leftovers.js';
-import { LogLines } from './log-lines.js';
-import { PingStream } from './ping-stream.js';
-import { FIRST_UNUSED, SharedStore } from './shared-store.js';
-
-/** The families of an overlay. */
-export type FamilyChoice = Family | 'dual';
+import { SharedStore } from './shared-store.js';
+import type { View } from './view.js';
 
 /** What an environment is to look like. */
 export interface WorldOptions {
   readonly hosts: number;
   readonly family: FamilyChoice;
-  readonly underlay?: Underlay;
+  readonly underlay?: SiteWish['underlay'];
 }
 
-/** What all environments of a suite have in common. */
+/** What all worlds of a suite have in common. */
 export type WorldInit = Pick<HostContext, 'factory' | 'timeouts'> & {
+  readonly environment: BackendEnvironment<unknown>;
   readonly type: string;
   /** Options for `Backend` in net-conf.json. */
   readonly options: JsonObject;
 };
 
-/** An overlay's network in each family, less its host part: `10.244` and `fd44:0:0`. */
-export type NetworkStart = Readonly<Record<Family, string>>;
-
-/** The overlay's networks in all tests. */
-const NETWORK: NetworkStart = { ipv4: '10.244', ipv6: 'fd44:0:0' };
-
-/** The configuration that tests run with. */
-export function confOf(
-  type: string,
-  options: JsonObject,
-  family: FamilyChoice,
-  network: NetworkStart = NETWORK,
-): NetConf {
-  const last = FIRST_UNUSED - 1;
-  const ipv4 =
-    family === 'ipv6'
-      ? { EnableIPv4: false }
-      : { Network: `${network.ipv4}.0.0/16`, SubnetMax: `${network.ipv4}.${last}.0` };
-  const ipv6 =
-    family === 'ipv4'
-      ? {}
-      : {
-          EnableIPv6: true,
-          IPv6Network: `${network.ipv6}::/48`,
-          IPv6SubnetMax: `${network.ipv6}:${last.toString(16)}::`,
-        };
-  return parseNetConf(JSON.stringify({ ...ipv4, ...ipv6, Backend: { ...options, Type: type } }));
-}
-
-/** Hosts on a real kernel, for one test. */
+/** Hosts with one configuration and one store, for one test. */
 export class World {
-  readonly lab: Lab;
+  readonly site: Site<unknown>;
   readonly netConf: NetConf;
   readonly families: readonly Family[];
   readonly store: SharedStore;
   readonly hosts: readonly OverlayHost[];
   readonly log = new LogLines();
-  /** What the backend itself put into each host's kernel until {@link join} was through, pods left out. */
-  readonly own = new Map<OverlayHost, KernelView>();
+  /** What the backend itself put into each host's data path until {@link join} was through, pods left out. */
+  readonly own = new Map<OverlayHost, View>();
   readonly #init: WorldInit;
-  readonly #streams: PingStream[] = [];
-  readonly #before: ReturnType<typeof before>;
+  readonly #streams: TrafficStream[] = [];
 
-  private constructor(lab: Lab, init: WorldInit, family: FamilyChoice, start: ReturnType<typeof before>) {
-    this.lab = lab;
+  private constructor(site: Site<unknown>, init: WorldInit, family: FamilyChoice) {
+    this.site = site;
     this.#init = init;
-    this.#before = start;
     this.netConf = confOf(init.type, init.options, family);
     this.families = FAMILIES.filter((each) => this.netConf[each] !== undefined);
     this.store = new SharedStore(this.netConf);
     const { store, netConf, log } = this;
     const context: HostContext = { factory: init.factory, timeouts: init.timeouts, store, netConf, log };
-    this.hosts = lab.hosts.map((host) => new OverlayHost(host, context));
+    this.hosts = site.machines.map((machine) => new OverlayHost(machine, context));
   }
 
   static async create(init: WorldInit, { hosts, family, underlay = 'flat' }: WorldOptions): Promise<World> {
-    const start = before();
     const families: readonly Family[] = family === 'dual' ? FAMILIES : [family];
-    const lab = await createLab({ hosts, families, underlay });
-    return new World(lab, init, family, start);
+    return new World(await init.environment.create({ hosts, families, underlay }), init, family);
+  }
+
+  /** The namespaces, for tests that need some. */
+  get lab(): Lab {
+    const { lab } = this.site;
+    if (lab === undefined) throw new Error('the test does not say that it needs network namespaces');
+    return lab;
   }
 
   host(number: number): OverlayHost {
@@ -99,9 +68,17 @@ export class World {
     return host;
   }
 
+  /** The namespaces of a host and of its first pod, for tests that need some. */
+  namespaces({ name, pod }: OverlayHost): { readonly host: LabHost; readonly pod: LabPod } {
+    const host = this.lab.hosts.find((each) => each.name === name);
+    const found = host?.pods.find((each) => each.name === pod.name);
+    if (host === undefined || found === undefined) throw new Error(`no namespaces of ${name} and ${pod.name}`);
+    return { host, pod: found };
+  }
+
   /** A backend for this world's configuration, which a test then opens by itself. */
-  backend(linux: Linux, hostId: string): Backend {
-    return this.#init.factory(linux).create({ netConf: this.netConf, hostId, logger: this.log });
+  backend(attachment: Attachment<unknown>, hostId: string): Backend {
+    return this.#init.factory(attachment.platform).create({ netConf: this.netConf, hostId, logger: this.log });
   }
 
   /** Starts an agent on each of these hosts (all), waits until all know each other, and starts a pod on each. */
@@ -111,12 +88,11 @@ export class World {
     for (const host of hosts) await this.knows(host, hosts.length - 1);
     for (const [index, host] of hosts.entries()) this.own.set(host, (await host.view()).minus(empty[index]));
     for (const host of hosts) await this.addPod(host);
-    const apart = await this.lab.waitConnected({ timeoutMs: this.#init.timeouts.join });
-    const shown = apart.map(({ from, address }) => `${from.name} to ${address}`);
-    if (shown.length > 0) throw new Error(`no answer after all agents were ready: ${shown.join(', ')}`);
+    const apart = await this.site.waitConnected(this.#init.timeouts.join);
+    if (apart.length > 0) throw new Error(`no answer after all agents were ready: ${apart.join(', ')}`);
   }
 
-  /** Waits until a host's agent has all of so many peers in the kernel. */
+  /** Waits until a host's agent has all of so many peers in place. */
   async knows(host: OverlayHost, peers: number): Promise<void> {
     await until(
       () =>
@@ -134,14 +110,13 @@ export class World {
     const lease = host.running.agent.status().ownLease;
     if (lease === undefined || mtu === undefined) throw new Error(`${host.name} has no lease or MTU yet`);
     const networks = Object.fromEntries(this.families.map((family) => [family, [this.netConf[family]?.network]]));
-    await host.lab.addPods(1, { network: { subnets: lease.subnets, networks, mtu } });
+    await host.machine.addPod({ subnets: lease.subnets, networks, mtu });
   }
 
   /** Begins to ping, in each family, from one pod to another. */
-  pings(from: NetworkNode, to: NetworkNode): readonly PingStream[] {
+  pings(from: Pod, to: Pod): readonly TrafficStream[] {
     return this.families.map((family) => {
-      const file = path.join(this.lab.directory, `ping-${this.#streams.length}.log`);
-      const stream = new PingStream(from, to.addresses[family] as Address, file);
+      const stream = this.site.stream(from, to.addresses[family] as Address);
       this.#streams.push(stream);
       return stream;
     });
@@ -151,14 +126,18 @@ export class World {
    * The lease of a host that runs no agent: what the backend publishes on the host `from`, with the nth subnets of the
    * network.
    */
-  async leaseOf(from: OverlayHost, n: number, options: { id?: string; at?: PerFamily<Address> } = {}): Promise<Lease> {
-    const key = options.id ?? `peer-${n}`;
-    const attributes = await from.attributes(key, options.at);
-    return { key, subnets: this.store.subnets(this.netConf, n), attributes };
+  async leaseOf(
+    from: OverlayHost,
+    n: number,
+    options: { id?: string; at?: PerFamily<Address>; netConf?: NetConf } = {},
+  ): Promise<Lease> {
+    const { id: key = `peer-${n}`, netConf = this.netConf } = options;
+    const attributes = await from.attributes(key, options);
+    return { key, subnets: this.store.subnets(netConf, n), attributes };
   }
 
-  /** Waits until a host's kernel is as in a view. */
-  async becomes(host: OverlayHost, wanted: KernelView, timeoutMs: number, what: string): Promise<void> {
+  /** Waits until a host's data path is as in a view. */
+  async becomes(host: OverlayHost, wanted: View, timeoutMs: number, what: string): Promise<void> {
     let now = wanted;
     await until(
       () => `${what} on ${host.name}: ${now.differences(wanted).join('; ')}`,
@@ -172,19 +151,13 @@ export class World {
 
   /** Ends everything and looks for what is left over. */
   async close(): Promise<void> {
-    const inodes = new Set(
-      [this.lab.topology.routerNetns, ...[...this.lab.hosts, ...this.lab.pods].map(({ netns }) => netns)].map(
-        (netns) => statSync(`/run/netns/${netns}`).ino,
-      ),
-    );
     try {
       for (const stream of this.#streams) await stream.close();
       const ends = await Promise.allSettled(this.hosts.map((host) => host.end()));
       for (const end of ends) if (end.status === 'rejected') throw end.reason;
     } finally {
       await this.store.manager.close();
-      await this.lab.close();
+      await this.site.close(this.#init.timeouts.leftovers);
     }
-    await nothingLeft(this.#before, `ovl-${this.lab.id}-`, inodes, this.#init.timeouts.leftovers);
   }
 }

@@ -1,13 +1,8 @@
 import { readdirSync, readlinkSync, statSync } from 'node:fs';
-import { until } from '../../suite/until.js';
-
-/** What this process and this machine had before a test. */
-export interface Before {
-  readonly descriptors: number;
-}
+import { until } from '../../../suite/until.js';
 
 /** Sockets and namespaces that this process holds open. */
-function openDescriptors(): number {
+export function descriptors(): number {
   return readdirSync('/proc/self/fd').filter((fd) => {
     try {
       return /^(socket|net):/.test(readlinkSync(`/proc/self/fd/${fd}`));
@@ -15,10 +10,6 @@ function openDescriptors(): number {
       return false;
     }
   }).length;
-}
-
-export function before(): Before {
-  return { descriptors: openDescriptors() };
 }
 
 function namespacesLike(prefix: string): string[] {
@@ -39,18 +30,19 @@ function processesIn(inodes: ReadonlySet<number>): string[] {
 /**
  * Waits until nothing of an environment is left.
  *
+ * @param descriptorsBefore what {@link descriptors} gave before it was made.
  * @param namespacePrefix what its namespaces' names began with.
  * @param inodes the namespaces themselves.
  * @throws AssertionError naming what is left after `timeoutMs`.
  */
 export async function nothingLeft(
-  start: Before,
+  descriptorsBefore: number,
   namespacePrefix: string,
   inodes: ReadonlySet<number>,
   timeoutMs: number,
 ): Promise<void> {
   const left = (): string[] => {
-    const extra = openDescriptors() - start.descriptors;
+    const extra = descriptors() - descriptorsBefore;
     return [
       ...namespacesLike(namespacePrefix).map((name) => `network namespace ${name}`),
       ...processesIn(inodes).map((pid) => `process ${pid}`),

@@ -1,19 +1,7 @@
 import type { Family } from '@overlay/core';
 import type { NetworkNode } from '@overlay/lab';
-
-/** One object of the kernel, in the words of `ip -d -j`, without what changes by itself. */
-export interface KernelItem {
-  readonly kind: 'link' | 'address' | 'route' | 'neighbour' | 'fdb';
-  /** What tells it apart from others of its kind. */
-  readonly key: string;
-  /** The device that it is, or is on. */
-  readonly device: string;
-  readonly family?: Family;
-  /** Everything about it that must stay, for comparing and for showing. */
-  readonly text: string;
-  /** As `ip` told it. */
-  readonly raw: Json;
-}
+import type { ViewItem } from '../view.js';
+import { View } from '../view.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -28,55 +16,18 @@ const COMMANDS = [
 ];
 
 /** The links, addresses, routes, permanent neighbours and tunnel forwarding entries of a namespace at one moment. */
-export class KernelView {
-  readonly #items: ReadonlyMap<string, KernelItem>;
-
-  constructor(items: Iterable<KernelItem>) {
-    this.#items = new Map([...items].map((item) => [item.key, item]));
-  }
-
-  static async read(node: NetworkNode): Promise<KernelView> {
-    const { stdout } = await node.exec(['sh', '-ec', COMMANDS.join(`; echo '${SEPARATOR}';`)]);
-    const [links, addresses, ipv4, ipv6, neighbours, fdb] = stdout.split(SEPARATOR).map(parse);
-    return new KernelView([
-      ...links.map(linkItem),
-      ...addresses.flatMap(addressItems),
-      ...ipv4.map((route) => routeItem(route, 'ipv4')),
-      // The kernel makes these for every device; when it does is its own affair.
-      ...ipv6.filter((route) => !/^(fe80|ff)/.test(String(route.dst))).map((route) => routeItem(route, 'ipv6')),
-      ...neighbours.map(neighbourItem),
-      ...fdb.filter((entry) => entry.dst !== undefined).map(fdbItem),
-    ]);
-  }
-
-  get items(): readonly KernelItem[] {
-    return [...this.#items.values()];
-  }
-
-  get size(): number {
-    return this.#items.size;
-  }
-
-  of(kind: KernelItem['kind']): readonly KernelItem[] {
-    return this.items.filter((item) => item.kind === kind);
-  }
-
-  has(item: KernelItem): boolean {
-    return this.#items.get(item.key)?.text === item.text;
-  }
-
-  /** What is here and not, or not the same, in the other one. */
-  minus(other: KernelView): KernelView {
-    return new KernelView(this.items.filter((item) => !other.has(item)));
-  }
-
-  /** What one would have to know to make this the other one; empty when they are equal. */
-  differences(wanted: KernelView): readonly string[] {
-    return [
-      ...wanted.minus(this).items.map(({ text }) => `missing: ${text}`),
-      ...this.minus(wanted).items.map(({ text }) => `too much: ${text}`),
-    ];
-  }
+export async function readView(node: NetworkNode): Promise<View> {
+  const { stdout } = await node.exec(['sh', '-ec', COMMANDS.join(`; echo '${SEPARATOR}';`)]);
+  const [links, addresses, ipv4, ipv6, neighbours, fdb] = stdout.split(SEPARATOR).map(parse);
+  return new View([
+    ...links.map(linkItem),
+    ...addresses.flatMap(addressItems),
+    ...ipv4.map((route) => routeItem(route, 'ipv4')),
+    // The kernel makes these for every device; when it does is its own affair.
+    ...ipv6.filter((route) => !/^(fe80|ff)/.test(String(route.dst))).map((route) => routeItem(route, 'ipv6')),
+    ...neighbours.map(neighbourItem),
+    ...fdb.filter((entry) => entry.dst !== undefined).map(fdbItem),
+  ]);
 }
 
 function parse(text: string): readonly Json[] {
@@ -93,7 +44,7 @@ function pick(json: Json, names: readonly string[]): string {
     .join(' ');
 }
 
-function linkItem(raw: Json): KernelItem {
+function linkItem(raw: Json): ViewItem {
   const name = String(raw.ifname);
   const info = (raw.linkinfo ?? {}) as { info_kind?: string; info_data?: unknown };
   const state = (raw.flags as string[]).includes('UP') ? 'up' : 'down';
@@ -103,7 +54,7 @@ function linkItem(raw: Json): KernelItem {
   return { kind: 'link', key: `link ${name}`, device: name, text, raw };
 }
 
-function addressItems(raw: Json): KernelItem[] {
+function addressItems(raw: Json): ViewItem[] {
   const device = String(raw.ifname);
   return (raw.addr_info as Json[]).filter(isSettled).map((info) => {
     const text = `address ${String(info.local)}/${String(info.prefixlen)} dev ${device}`;
@@ -116,7 +67,7 @@ function isSettled(info: Json): boolean {
   return info.local !== undefined && !(info.family === 'inet6' && info.scope === 'link');
 }
 
-function routeItem(raw: Json, family: Family): KernelItem {
+function routeItem(raw: Json, family: Family): ViewItem {
   const key = `${family} route ${String(raw.dst)} metric ${Number(raw.metric ?? 0)}`;
   const rest = pick(raw, ['type', 'gateway', 'dev', 'protocol', 'scope', 'prefsrc', 'flags', 'metrics']);
   // A route without carrier is told so by a flag that comes and goes.
@@ -124,7 +75,7 @@ function routeItem(raw: Json, family: Family): KernelItem {
   return { kind: 'route', key, device: String(raw.dev), family, text, raw };
 }
 
-function neighbourItem(raw: Json): KernelItem {
+function neighbourItem(raw: Json): ViewItem {
   const key = `neighbour ${String(raw.dst)} dev ${String(raw.dev)}`;
   return {
     kind: 'neighbour',
@@ -136,7 +87,7 @@ function neighbourItem(raw: Json): KernelItem {
   };
 }
 
-function fdbItem(raw: Json): KernelItem {
+function fdbItem(raw: Json): ViewItem {
   const key = `fdb ${String(raw.mac)} dev ${String(raw.ifname)} dst ${String(raw.dst)}`;
   return {
     kind: 'fdb',

@@ -2,13 +2,14 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Address } from '@overlay/core';
 import type { NetworkNode } from '@overlay/lab';
-import { until } from '../../suite/until.js';
+import type { TrafficStream } from '../environment.js';
+import { until } from '../../../suite/until.js';
 
 /** Seconds between two echo requests. */
 const INTERVAL_S = 0.005;
 
 /** Echo requests every 5 ms, for as long as a test lasts. */
-export class PingStream {
+export class PingStream implements TrafficStream {
   readonly #child: ChildProcess;
   readonly #file: string;
   readonly #ended: Promise<void>;

@@ -1,11 +1,13 @@
 import type { MonitorOptions, NetlinkMonitor, NetlinkPort, RequestOptions, SendFailures } from '@overlay/linux';
 import { NetlinkError } from '@overlay/linux';
+import { FaultyNetlink } from '@overlay/linux/testing';
+import type { Faults } from '../environment.js';
 
 const EBUSY = 16;
 
 /** What happens to everything that one Linux layer asks of the kernel. */
-export class KernelAccess {
-  readonly #ports = new Set<NetlinkPort>();
+export class KernelAccess implements Faults {
+  readonly #ports = new Set<FaultyNetlink>();
   readonly #open: () => NetlinkPort;
   #severed = false;
   /** While true the kernel takes no change: every one is refused with EBUSY. */
@@ -20,9 +22,14 @@ export class KernelAccess {
   /** A port for `openLinux`. */
   open(): NetlinkPort {
     if (this.#severed) throw new Error('the process that this stands for was killed');
-    const port = new SeverablePort(this.#open(), this);
+    const port = new FaultyNetlink(new RefusingPort(this.#open(), this));
     this.#ports.add(port);
     return port;
+  }
+
+  /** The next message that any socket hears is lost, and the socket is told that its buffer was full (netlink(7), ENOBUFS). */
+  loseNext(): void {
+    for (const port of this.#ports) port.failNext('monitor', 'ENOBUFS');
   }
 
   /** What the kernel sees of a kill -9: all sockets are closed at once, and nothing is said any more. */
@@ -32,7 +39,7 @@ export class KernelAccess {
   }
 }
 
-class SeverablePort implements NetlinkPort {
+class RefusingPort implements NetlinkPort {
   readonly #port: NetlinkPort;
   readonly #access: KernelAccess;
 

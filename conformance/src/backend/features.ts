@@ -1,0 +1,23 @@
+import type { BackendSupports } from '@overlay/core';
+
+/** What a backend may or may not be able to do. */
+export type BackendFeature = keyof BackendSupports;
+
+/** Every feature that there is. */
+export const BACKEND_FEATURES: readonly BackendFeature[] = [
+  'checksSource',
+  'crossesSubnets',
+  'dualStack',
+  'encryption',
+  'flannelInterop',
+  'ipv4',
+  'ipv6',
+  'survivesAgent',
+];
+
+/** What a backend says of each feature; false for those that it says nothing of. */
+export function supportsByFeature(supports: BackendSupports): Readonly<Record<BackendFeature, boolean>> {
+  return Object.fromEntries(BACKEND_FEATURES.map((feature) => [feature, supports[feature] === true])) as Readonly<
+    Record<BackendFeature, boolean>
+  >;
+}

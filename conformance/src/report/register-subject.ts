@@ -1,0 +1,73 @@
+import { OverlayError } from '@overlay/core';
+import type { Profile } from '../suite/profile.js';
+import { chooseProfiles } from '../suite/profile.js';
+import type { ProfileOutcomes, Registration } from '../suite/register.js';
+import { register } from '../suite/register.js';
+import type { RunOptions } from '../suite/run-options.js';
+import type { ConformanceTest } from '../suite/test-record.js';
+import { buildReport } from './build.js';
+import type { ReportSubject } from './build.js';
+import type { Implementation } from './implementation.js';
+import { writeReport } from './text.js';
+
+/** What is tested, and how one test of it is run. */
+export interface SubjectRun<Context, Feature extends string>
+  extends
+    Pick<Registration<Context, Feature>, 'name' | 'obstacle' | 'timeoutMs' | 'within'>,
+    Pick<ReportSubject, 'subject' | 'mode' | 'environment'> {
+  readonly features: Readonly<Record<Feature, boolean>>;
+  readonly profiles: readonly Profile<ConformanceTest<Context, Feature>>[];
+}
+
+/** Registers the tests of a suite, and has the report made when they have ended. */
+export function registerSubject<Context, Feature extends string>(
+  options: RunOptions & { readonly implementation?: Implementation },
+  run: SubjectRun<Context, Feature>,
+): void {
+  const { framework, onOutcome, only, report, implementation } = options;
+  const { features, subject, mode, environment, profiles: all, ...rest } = run;
+  const profiles = chooseProfiles(all, options.profiles);
+  checkOnly(only, profiles);
+  const registration = { ...rest, framework, profiles, supports: (feature: Feature) => features[feature] };
+  const end = reportWriter(report, implementation, { subject, mode, environment, supports: features });
+  register({
+    ...registration,
+    ...(only ? { only: new Set(only) } : {}),
+    ...(onOutcome ? { onOutcome } : {}),
+    ...(end ? { onEnd: end } : {}),
+  });
+}
+
+function checkOnly(only: readonly string[] | undefined, profiles: readonly Profile<{ readonly id: string }>[]): void {
+  const ids = new Set(profiles.flatMap(({ core, extended }) => [...core, ...extended].map(({ id }) => id)));
+  const unknown = only?.find((id) => !ids.has(id));
+  if (unknown === undefined) return;
+  const where = profiles.map(({ name }) => name).join(', ');
+  throw new OverlayError(
+    'OVERLAY_TEST_UNKNOWN',
+    `only: expected the id of a test of the profiles ${where}, got ${JSON.stringify(unknown)}`,
+    { key: 'only' },
+  );
+}
+
+function reportWriter(
+  report: RunOptions['report'],
+  implementation: Implementation | undefined,
+  subject: Omit<ReportSubject, 'implementation'>,
+): ((results: readonly ProfileOutcomes[]) => Promise<void>) | undefined {
+  if (report === undefined) return undefined;
+  if (implementation === undefined) {
+    throw new OverlayError(
+      'OVERLAY_IMPLEMENTATION_INVALID',
+      'report: needs `implementation`: who made what is tested',
+      {
+        key: 'implementation',
+      },
+    );
+  }
+  return async (results) => {
+    const made = buildReport({ ...subject, implementation }, results);
+    report.onReport?.(made);
+    if (report.path !== undefined) await writeReport(report.path, made);
+  };
+}

@@ -1,0 +1,14 @@
+/** What kinds of subnet manager differ in. */
+export interface SubnetManagerSupports {
+  /** Leases outlive the subnet manager: another one on the same store finds them. */
+  readonly persistent: boolean;
+  /** Two hosts that publish one address are both told. */
+  readonly tellsRivals: boolean;
+  /** Says when its view was last confirmed only once it has been. Memory that is the store itself always is. */
+  readonly confirms: boolean;
+}
+
+export type SubnetManagerFeature = keyof SubnetManagerSupports;
+
+/** Every feature that there is. */
+export const SUBNET_MANAGER_FEATURES: readonly SubnetManagerFeature[] = ['confirms', 'persistent', 'tellsRivals'];
