@@ -58,6 +58,7 @@ export const testImports = [
 /** Subpaths that are not for everybody: the folders whose sources may import them. Tests may import any. */
 export const guardedSubpaths = {
   '@overlay/core/container': ['packages/agent', 'examples/*'],
+  '@overlay/core/testing': ['conformance', 'examples/*'],
   '@overlay/linux/testing': ['conformance'],
 };
 

@@ -8,16 +8,16 @@ import type {
   OwnLease,
   SubnetManager,
 } from '@overlay/core';
-import { OverlayError, throwIfAborted } from '@overlay/core';
-import { Observable, ReplaySubject, share, Subject, takeUntil } from 'rxjs';
+import { hostIdError, LeaseKeeper, Lifetime, sameSubnets } from '@overlay/core/store';
+import { Observable, ReplaySubject, share, takeUntil } from 'rxjs';
 import type { Acquired } from './allocation/acquire-lease.js';
 import { acquireLease } from './allocation/acquire-lease.js';
 import { EtcdClient } from './client/etcd-client.js';
 import type { CompleteOptions, EtcdSubnetManagerOptions } from './options.js';
 import { completeOptions } from './options.js';
-import { LeaseKeeper } from './own/lease-keeper.js';
+import { EtcdLeaseMender } from './own/lease-mender.js';
 import type { Agent } from './store/host-record.js';
-import { isHostId, speaksOf } from './store/host-record.js';
+import { isHostName, speaksOf } from './store/host-record.js';
 import { LeaseBook } from './store/lease-book.js';
 import { StoreKeys } from './store/store-keys.js';
 import { storedConfig } from './view/config-watch.js';
@@ -39,13 +39,9 @@ export class EtcdSubnetManager implements SubnetManager {
   readonly #client: EtcdClient;
   readonly #view: LeaseView;
   readonly #agent: Agent;
-  readonly #keepers = new Map<string, LeaseKeeper>();
-  readonly #closing = new AbortController();
-  readonly #closed$ = new Subject<void>();
-  /** What is under way and has to end before {@link close} does. */
-  readonly #pending = new Set<Promise<unknown>>();
+  readonly #own = new Map<string, { readonly mender: EtcdLeaseMender; readonly keeper: LeaseKeeper }>();
+  readonly #life = new Lifetime();
   #confirmedAt: number | undefined;
-  #closed: Promise<void> | undefined;
 
   /** @throws OverlayError `OVERLAY_OPTION_INVALID` */
   constructor(options: EtcdSubnetManagerOptions) {
@@ -57,12 +53,12 @@ export class EtcdSubnetManager implements SubnetManager {
     const [client, keys] = [this.#client, this.#keys];
     this.#view = new LeaseView({ client, keys, clock, logger, confirmMs, timeoutMs });
     this.config$ = storedConfig(this.#view, keys).pipe(
-      takeUntil(this.#closed$),
+      takeUntil(this.#life.ended$),
       share({ connector: () => new ReplaySubject<ConfigEvent>(1), resetOnRefCountZero: true }),
     );
     this.leases$ = new Observable<LeaseEvent>((subscriber) => {
       this.#view.start();
-      if (this.#view.ready && this.#closed === undefined) subscriber.next(this.#view.snapshot());
+      if (this.#view.ready && !this.#life.closed) subscriber.next(this.#view.snapshot());
       return this.#view.events.subscribe(subscriber);
     });
   }
@@ -70,44 +66,26 @@ export class EtcdSubnetManager implements SubnetManager {
   /** @throws OverlayError also `OVERLAY_STORE_UNAVAILABLE`, `OVERLAY_STORE_REFUSED` when etcd cannot be asked now */
   async previous(hostId: string, { signal }: { readonly signal: AbortSignal }): Promise<Lease | undefined> {
     const what = `looking for the lease of host ${hostId}`;
-    this.#check(what, signal);
-    try {
-      return await this.#during(this.#find(hostId, what, AbortSignal.any([signal, this.#closing.signal])));
-    } finally {
-      this.#check(what, signal);
-    }
+    return this.#life.ask(what, signal, (either) => this.#find(hostId, what, either));
   }
 
   async acquire(request: AcquireRequest, { signal }: { readonly signal: AbortSignal }): Promise<OwnLease> {
-    const { hostId } = request;
+    const { hostId, attributes } = request;
     const what = `acquiring a subnet for host ${hostId}`;
-    if (!isHostId(hostId)) {
-      throw new OverlayError(
-        'OVERLAY_LEASE_INVALID',
-        `${what}: expected a host identity of 1 to 256 characters without control characters; set another (--host-id)`,
-      );
-    }
-    this.#check(what, signal);
+    if (!isHostName(hostId)) throw hostIdError(what);
     const { clock, logger, ttlSeconds } = this.#options;
     const context = {
       ...{ client: this.#client, keys: this.#keys, clock, logger, ttlSeconds, agent: this.#agent },
       known: () => (this.#view.ready ? this.#view.book : undefined),
       confirmed: () => this.#confirmed(),
     };
-    let acquired: Acquired;
-    try {
-      acquired = await this.#during(acquireLease(request, context, AbortSignal.any([signal, this.#closing.signal])));
-    } catch (error) {
-      this.#check(what, signal);
-      throw error;
-    }
-    this.#check(what, signal);
+    const acquired = await this.#life.ask(what, signal, (either) => acquireLease(request, context, either));
     this.#confirmed();
-    return this.#keep(hostId, acquired, request.attributes);
+    return this.#keep(hostId, acquired, attributes);
   }
 
   resync(): void {
-    if (this.#closed === undefined) this.#view.resync();
+    if (!this.#life.closed) this.#view.resync();
   }
 
   confirmedAt(): number | undefined {
@@ -116,16 +94,12 @@ export class EtcdSubnetManager implements SubnetManager {
   }
 
   close(): Promise<void> {
-    return (this.#closed ??= this.#close());
-  }
-
-  async #close(): Promise<void> {
-    this.#closing.abort();
-    this.#closed$.next();
-    await Promise.all([...this.#keepers.values()].map((keeper) => keeper.close()));
-    await this.#view.close();
-    await Promise.allSettled(this.#pending);
-    this.#client.close();
+    return this.#life
+      .end(async () => {
+        await Promise.all([...this.#own.values()].map(({ keeper }) => keeper.close()));
+        await this.#view.close();
+      })
+      .finally(() => this.#client.close());
   }
 
   async #find(hostId: string, what: string, signal: AbortSignal): Promise<Lease | undefined> {
@@ -141,40 +115,29 @@ export class EtcdSubnetManager implements SubnetManager {
   }
 
   #keep(hostId: string, acquired: Acquired, attributes: LeaseAttributes): OwnLease {
-    const { clock, logger, ttlSeconds, renewMarginMs } = this.#options;
-    let keeper = this.#keepers.get(hostId);
-    if (keeper === undefined) {
-      const ports = { client: this.#client, keys: this.#keys, view: this.#view, clock, logger };
-      keeper = new LeaseKeeper(
-        { hostId, agent: this.#agent, ttlSeconds, renewMarginMs, ...ports },
-        acquired,
-        attributes,
-      );
-      this.#keepers.set(hostId, keeper);
+    let own = this.#own.get(hostId);
+    if (own === undefined) {
+      const { clock, logger, ttlSeconds, renewMarginMs } = this.#options;
+      const [client, keys, view, agent] = [this.#client, this.#keys, this.#view, this.#agent];
+      const ports = { hostId, agent, client, keys, view, clock, logger, ttlSeconds, renewMarginMs };
+      const mender = new EtcdLeaseMender(ports, acquired, attributes);
+      const keeper = new LeaseKeeper({ mender, attributes, view, touched$: view.touched, isOwn, clock, logger });
+      own = { mender, keeper };
+      this.#own.set(hostId, own);
     } else {
-      keeper.adopt(acquired, attributes);
+      own.mender.adopt(acquired, attributes);
+      own.keeper.adopt(attributes);
     }
-    const kept = keeper;
-    return { state$: kept.state$, publish: (published, options) => kept.publish(published, options) };
+    const { keeper } = own;
+    return { state$: keeper.state$, publish: (published, options) => keeper.publish(published, options) };
   }
 
   #confirmed(): void {
     this.#confirmedAt = this.#options.clock.now();
   }
+}
 
-  async #during<T>(work: Promise<T>): Promise<T> {
-    this.#pending.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#pending.delete(work);
-    }
-  }
-
-  #check(what: string, signal: AbortSignal): void {
-    if (this.#closed !== undefined) {
-      throw new OverlayError('OVERLAY_CLOSED', `${what}: the subnet manager is closed`);
-    }
-    throwIfAborted(what, signal);
-  }
+/** One with the same subnets is the same lease, and whose it is shows when that is mended. */
+function isOwn(own: Lease, other: Lease): boolean {
+  return sameSubnets(own.subnets, other.subnets);
 }

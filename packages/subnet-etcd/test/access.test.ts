@@ -1,10 +1,10 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { until } from '@overlay/core/testing';
 import { Certificates } from './support/certificates.js';
 import { describeWithEtcd } from './support/etcd-binaries.js';
 import { EtcdHost, PREFIX, SUBNETS } from './support/etcd-host.js';
 import { EtcdServer } from './support/etcd-server.js';
-import { until } from './support/until.js';
 
 const FAST = { confirmMs: 300, certificateMs: 200, timeoutMs: 2_000 };
 

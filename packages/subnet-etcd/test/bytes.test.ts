@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { LeaseAttributes, Prefix } from '@overlay/core';
+import { until } from '@overlay/core/testing';
 import { describeWithEtcd } from './support/etcd-binaries.js';
 import { attributesOf, DUAL, EtcdHost, HOSTS, IPV4, IPV6, PREFIX, SUBNETS } from './support/etcd-host.js';
 import { EtcdServer } from './support/etcd-server.js';
-import { until } from './support/until.js';
 
 const VXLAN = {
   backendType: 'vxlan',

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
+import { until } from '@overlay/core/testing';
 import { describeWithEtcd } from './support/etcd-binaries.js';
 import { EtcdHost } from './support/etcd-host.js';
 import { EtcdServer } from './support/etcd-server.js';
-import { until } from './support/until.js';
 
 describeWithEtcd('three members', () => {
   test('each is killed, stopped and started in turn; nobody loses a lease, new ones are given', async () => {

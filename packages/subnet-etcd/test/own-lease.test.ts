@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { until } from '@overlay/core/testing';
 import { describeWithEtcd } from './support/etcd-binaries.js';
 import { attributesOf, EtcdHost, HOSTS, SUBNETS } from './support/etcd-host.js';
 import { EtcdServer } from './support/etcd-server.js';
-import { until } from './support/until.js';
 
 describeWithEtcd('an own lease that others meddle with', () => {
   let server: EtcdServer;

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { EtcdSubnetManager } from '@overlay/subnet-etcd';
+import { until } from '@overlay/core/testing';
 import { describeWithEtcd } from './support/etcd-binaries.js';
 import { EtcdHost, PREFIX, SUBNETS } from './support/etcd-host.js';
 import { EtcdServer } from './support/etcd-server.js';
 import { TcpProxy } from './support/tcp-proxy.js';
-import { until } from './support/until.js';
 
 const value = (n: number): string => `{"PublicIP":"192.0.2.${n}","PublicIPv6":null,"BackendType":"host-gw"}`;
 

@@ -8,8 +8,8 @@ import type {
   OwnLease,
   SubnetManager,
 } from '@overlay/core';
-import { OverlayError, throwIfAborted } from '@overlay/core';
-import { concat, NEVER, Observable, of, ReplaySubject, share, Subject, takeUntil } from 'rxjs';
+import { hostIdError, isHostId, LeaseKeeper, Lifetime } from '@overlay/core/store';
+import { concat, filter, NEVER, Observable, of, ReplaySubject, share, takeUntil } from 'rxjs';
 import { acquireLease } from './allocation/acquire-lease.js';
 import { removeExpired } from './allocation/put-lease.js';
 import { LeaseDirectory } from './directory/lease-directory.js';
@@ -17,10 +17,9 @@ import type { LeaseRecord } from './directory/lease-record.js';
 import { isExpired, leaseOf } from './directory/lease-record.js';
 import { removeIf } from './directory/remove.js';
 import { ticketDispenser } from './directory/work-names.js';
-import { isHostId } from './format/lease-content.js';
 import type { LocalStoreOptions, LocalSubnetManagerOptions } from './options.js';
 import { completeOptions } from './options.js';
-import { LeaseKeeper } from './own/lease-keeper.js';
+import { LocalLeaseMender } from './own/lease-mender.js';
 import { LeaseView } from './view/lease-view.js';
 
 /**
@@ -35,13 +34,9 @@ export class LocalSubnetManager implements SubnetManager {
   readonly #options: Required<LocalStoreOptions>;
   readonly #directory: LeaseDirectory;
   readonly #view: LeaseView;
-  readonly #keepers = new Map<string, LeaseKeeper>();
-  readonly #closing = new AbortController();
-  readonly #closed$ = new Subject<void>();
-  /** What is under way and has to end before {@link close} does. */
-  readonly #pending = new Set<Promise<unknown>>();
+  readonly #own = new Map<string, { readonly mender: LocalLeaseMender; readonly keeper: LeaseKeeper }>();
+  readonly #life = new Lifetime();
   readonly #removing = new Set<string>();
-  #closed: Promise<void> | undefined;
 
   /** @throws OverlayError `OVERLAY_OPTION_INVALID` */
   constructor(options: LocalSubnetManagerOptions) {
@@ -56,20 +51,18 @@ export class LocalSubnetManager implements SubnetManager {
       graceMs,
       onOver: (records) => this.#removeAll(records),
     });
-    this.config$ = configOf(options).pipe(takeUntil(this.#closed$));
+    this.config$ = configOf(options).pipe(takeUntil(this.#life.ended$));
     this.leases$ = new Observable<LeaseEvent>((subscriber) => {
       this.#view.start();
-      if (this.#view.ready && this.#closed === undefined) subscriber.next(this.#view.snapshot());
+      if (this.#view.ready && !this.#life.closed) subscriber.next(this.#view.snapshot());
       return this.#view.events.subscribe(subscriber);
     });
   }
 
   async previous(hostId: string, { signal }: { readonly signal: AbortSignal }): Promise<Lease | undefined> {
     const what = `looking for the lease of host ${hostId} in ${this.#directory.path}`;
-    this.#check(what, signal);
     // A directory that cannot be read now holds no lease that could be told; acquire waits for it.
-    const records = await this.#during(this.#read()).catch(() => this.#view.records());
-    this.#check(what, signal);
+    const records = await this.#life.ask(what, signal, () => this.#read().catch(() => this.#view.records()));
     let found: LeaseRecord | undefined;
     for (const record of records) {
       if (record.hostId === hostId && (found === undefined || record.writtenAt > found.writtenAt)) found = record;
@@ -80,29 +73,10 @@ export class LocalSubnetManager implements SubnetManager {
   async acquire(request: AcquireRequest, { signal }: { readonly signal: AbortSignal }): Promise<OwnLease> {
     const { hostId } = request;
     const what = `acquiring a subnet for host ${hostId} in ${this.#directory.path}`;
-    if (!isHostId(hostId)) {
-      throw new OverlayError(
-        'OVERLAY_LEASE_INVALID',
-        `${what}: expected a host identity of 1 to 256 characters without control characters; set another (--host-id)`,
-      );
-    }
-    this.#check(what, signal);
+    if (!isHostId(hostId)) throw hostIdError(what);
     const { clock, logger, ttlMs, renewMarginMs } = this.#options;
-    const either = AbortSignal.any([signal, this.#closing.signal]);
-    let record: LeaseRecord;
-    try {
-      record = await this.#during(
-        acquireLease(
-          request,
-          { directory: this.#directory, clock, logger, ttlMs, renewMarginMs, read: () => this.#read() },
-          either,
-        ),
-      );
-    } catch (error) {
-      this.#check(what, signal);
-      throw error;
-    }
-    this.#check(what, signal);
+    const context = { directory: this.#directory, clock, logger, ttlMs, renewMarginMs, read: () => this.#read() };
+    const record = await this.#life.ask(what, signal, (either) => acquireLease(request, context, either));
     return this.#keep(hostId, record);
   }
 
@@ -113,16 +87,16 @@ export class LocalSubnetManager implements SubnetManager {
    * @throws OverlayError `OVERLAY_ABORTED`, `OVERLAY_CLOSED`; system errors of writing.
    */
   async release(hostId: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-    this.#check(`releasing the lease of host ${hostId} in ${this.#directory.path}`, signal);
+    const what = `releasing the lease of host ${hostId} in ${this.#directory.path}`;
     const ticket = ticketDispenser();
     const isOwn = (record: LeaseRecord): boolean => record.hostId === hostId;
-    for (const record of [...(await this.#during(this.#read()))]) {
+    for (const record of [...(await this.#life.ask(what, signal, () => this.#read()))]) {
       if (isOwn(record)) removeIf(this.#directory, record.name, ticket(), isOwn);
     }
   }
 
   resync(): void {
-    if (this.#closed === undefined) this.#view.resync();
+    if (!this.#life.closed) this.#view.resync();
   }
 
   confirmedAt(): number | undefined {
@@ -130,31 +104,32 @@ export class LocalSubnetManager implements SubnetManager {
   }
 
   close(): Promise<void> {
-    return (this.#closed ??= this.#close());
-  }
-
-  async #close(): Promise<void> {
-    this.#closing.abort();
-    this.#closed$.next();
-    await Promise.all([...this.#keepers.values()].map((keeper) => keeper.close()));
-    await this.#view.close();
-    await Promise.allSettled(this.#pending);
+    return this.#life.end(async () => {
+      await Promise.all([...this.#own.values()].map(({ keeper }) => keeper.close()));
+      await this.#view.close();
+    });
   }
 
   #keep(hostId: string, record: LeaseRecord): OwnLease {
-    let keeper = this.#keepers.get(hostId);
-    if (keeper === undefined) {
+    let own = this.#own.get(hostId);
+    if (own === undefined) {
       const { clock, logger, ttlMs, renewMarginMs } = this.#options;
       const [directory, view] = [this.#directory, this.#view];
-      keeper = new LeaseKeeper({ hostId, directory, view, clock, logger, ttlMs, renewMarginMs }, record);
-      this.#keepers.set(hostId, keeper);
+      const mender = new LocalLeaseMender({ hostId, directory, view, clock, ttlMs, renewMarginMs }, record);
+      const touched$ = view.looked.pipe(filter((name) => name === undefined || name === mender.name));
+      const keeper = new LeaseKeeper({ mender, attributes: record.attributes, view, touched$, clock, logger });
+      own = { mender, keeper };
+      this.#own.set(hostId, own);
+      // Something may have happened to the file since it was written.
+      keeper.check();
     } else {
-      keeper.adopt(record);
+      own.mender.adopt(record);
+      own.keeper.adopt(record.attributes);
     }
-    const kept = keeper;
+    const { keeper } = own;
     return {
-      state$: kept.state$,
-      publish: (attributes: LeaseAttributes, options) => kept.publish(attributes, options),
+      state$: keeper.state$,
+      publish: (attributes: LeaseAttributes, options) => keeper.publish(attributes, options),
     };
   }
 
@@ -165,10 +140,10 @@ export class LocalSubnetManager implements SubnetManager {
 
   #removeAll(records: readonly LeaseRecord[]): void {
     for (const record of records) {
-      const own = record.hostId !== undefined && this.#keepers.has(record.hostId);
-      if (own || this.#removing.has(record.name) || this.#closed !== undefined) continue;
+      const own = record.hostId !== undefined && this.#own.has(record.hostId);
+      if (own || this.#removing.has(record.name) || this.#life.closed) continue;
       this.#removing.add(record.name);
-      void this.#during(this.#remove(record)).finally(() => this.#removing.delete(record.name));
+      void this.#life.during(this.#remove(record)).finally(() => this.#removing.delete(record.name));
     }
   }
 
@@ -181,22 +156,6 @@ export class LocalSubnetManager implements SubnetManager {
     } catch (error) {
       logger.debug(`removing the lease ${record.name}, which has ended: ${String(error)}`);
     }
-  }
-
-  async #during<T>(work: Promise<T>): Promise<T> {
-    this.#pending.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#pending.delete(work);
-    }
-  }
-
-  #check(what: string, signal: AbortSignal): void {
-    if (this.#closed !== undefined) {
-      throw new OverlayError('OVERLAY_CLOSED', `${what}: the subnet manager is closed`);
-    }
-    throwIfAborted(what, signal);
   }
 }
 

@@ -13,7 +13,7 @@ import {
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { until } from './general/until.js';
+import { until } from '@overlay/core/testing';
 import { attributesOf, LocalHost } from './support/local-host.js';
 import { temporaryDirectory } from './support/temporary-directory.js';
 import { encodeLease } from '../dist/format/lease-content.js';

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ConfigEvent } from '@overlay/core';
 import { fileConfig } from '@overlay/subnet-local';
 import type { FileConfigOptions } from '@overlay/subnet-local';
+import { until } from '@overlay/core/testing';
 import type { Subscription } from 'rxjs';
-import { until } from './general/until.js';
 import { temporaryDirectory } from './support/temporary-directory.js';
 
 describe('the configuration in a file', () => {

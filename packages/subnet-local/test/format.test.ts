@@ -1,7 +1,8 @@
 import { formatLeaseKey, parseLeaseKey } from '@overlay/core';
 import { describe, expect, test } from '@jest/globals';
 import type { LeaseAttributes } from '@overlay/core';
-import { decodeLease, encodeLease, isHostId } from '../dist/format/lease-content.js';
+import { decodeLease, encodeLease } from '../dist/format/lease-content.js';
+import { isHostId } from '@overlay/core/store';
 
 const VXLAN = {
   backendType: 'vxlan',

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parseNetConf } from '@overlay/core';
-import { until } from './general/until.js';
+import { until } from '@overlay/core/testing';
 import { attributesOf, LocalHost } from './support/local-host.js';
 import { temporaryDirectory } from './support/temporary-directory.js';
 import { encodeLease } from '../dist/format/lease-content.js';

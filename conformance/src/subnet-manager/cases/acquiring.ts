@@ -1,11 +1,11 @@
 import { deepEqual, equal, match, notEqual, ok, rejects } from 'node:assert/strict';
 import type { PerFamily, Prefix } from '@overlay/core';
 import { errorCode, FAMILIES, parseNetConf, parsePrefix, prefixesOverlap, subnetFits } from '@overlay/core';
+import { WatchedLeases } from '@overlay/core/testing';
 import { firstValueFrom } from 'rxjs';
 import type { SubnetManagerTest } from '../context.js';
 import { attributes, CONFS, EIGHT, numbers } from '../context.js';
 import { notApplicable } from '../../suite/test-record.js';
-import { WatchedLeases } from '../watched-leases.js';
 
 /** So many hosts ask in one moment. */
 const CROWD = 64;

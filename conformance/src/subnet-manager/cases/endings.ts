@@ -1,8 +1,8 @@
 import { equal, notEqual, ok, rejects } from 'node:assert/strict';
 import { errorCode } from '@overlay/core';
+import { WatchedLeases } from '@overlay/core/testing';
 import type { SubnetManagerTest } from '../context.js';
 import { attributes, CONFS, EIGHT } from '../context.js';
-import { WatchedLeases } from '../watched-leases.js';
 
 const ABORTED = { code: 'OVERLAY_ABORTED' };
 const CLOSED = { code: 'OVERLAY_CLOSED' };

@@ -1,9 +1,9 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import type { OwnLeaseState } from '@overlay/core';
+import { WatchedLeases } from '@overlay/core/testing';
 import { firstValueFrom } from 'rxjs';
 import type { SubnetManagerTest } from '../context.js';
 import { attributes, CONFS, numbers } from '../context.js';
-import { WatchedLeases } from '../watched-leases.js';
 
 const NETCONF = CONFS.ipv4;
 

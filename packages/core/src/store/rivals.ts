@@ -49,7 +49,7 @@ export class Rivals {
 }
 
 function contradiction(own: Lease, other: Lease): string | undefined {
-  const who = `${other.key} (${addressText(other)})`;
+  const who = `host ${other.key} (${addressText(other)})`;
   if (subnetsOverlap(own.subnets, other.subnets)) {
     return `${who} holds ${subnetsText(other.subnets)}, which overlaps our ${subnetsText(own.subnets)}; remove the lease of one of the two`;
   }

@@ -11,6 +11,11 @@ export function subnetsOverlap(a: PerFamily<Prefix>, b: PerFamily<Prefix>): bool
   });
 }
 
+/** Whether they are the same, family by family. */
+export function sameSubnets(a: PerFamily<Prefix>, b: PerFamily<Prefix>): boolean {
+  return FAMILIES.every((family) => a[family] === b[family]);
+}
+
 /** Subnets as they are shown to a person: `10.5.34.0/24 and fc00:0:0:22::/64`. */
 export function subnetsText(subnets: PerFamily<Prefix>): string {
   return [subnets.ipv4, subnets.ipv6].filter((subnet) => subnet !== undefined).join(' and ');

@@ -3,7 +3,7 @@ import { Subject } from 'rxjs';
 import type { ConfigEvent } from '@overlay/core';
 import { OverlayError } from '@overlay/core';
 import { gate } from './support/fake-backend.js';
-import { settle } from './support/fake-clock.js';
+import { settle } from '@overlay/core/testing';
 import { FlakyStore } from './support/flaky-store.js';
 import { conf, peer, peers, World } from './support/world.js';
 

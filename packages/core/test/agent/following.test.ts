@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { OverlayError, parsePrefix } from '@overlay/core';
 import { gate } from './support/fake-backend.js';
-import { settle } from './support/fake-clock.js';
+import { settle } from '@overlay/core/testing';
 import { failing, FlakyStore } from './support/flaky-store.js';
 import { host, peer, peers, World } from './support/world.js';
 

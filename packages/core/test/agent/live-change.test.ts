@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Lease } from '@overlay/core';
 import { Cluster } from './support/cluster.js';
 import type { ClusterHost } from './support/cluster.js';
-import { settle } from './support/fake-clock.js';
+import { settle } from '@overlay/core/testing';
 import { conf, peer } from './support/world.js';
 
 const OTHER = conf({ Backend: { Type: 'other' } });

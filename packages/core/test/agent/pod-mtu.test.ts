@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { PodInterface } from '@overlay/core';
 import { parseAddress } from '@overlay/core';
-import { settle } from './support/fake-clock.js';
+import { settle } from '@overlay/core/testing';
 import { World } from './support/world.js';
 
 let world: World;

@@ -3,7 +3,7 @@ import { NEVER, of, Subject } from 'rxjs';
 import type { ConfigEvent, HostState } from '@overlay/core';
 import { OverlayError, parsePrefix } from '@overlay/core';
 import { gate } from './support/fake-backend.js';
-import { settle } from './support/fake-clock.js';
+import { settle } from '@overlay/core/testing';
 import { failing, FlakyStore } from './support/flaky-store.js';
 import { conf, host, peer, peers, World } from './support/world.js';
 

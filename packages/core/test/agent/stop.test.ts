@@ -3,7 +3,7 @@ import { BehaviorSubject, NEVER } from 'rxjs';
 import type { AgentOptions, ConfigEvent, LeaseEvent } from '@overlay/core';
 import { OverlayError } from '@overlay/core';
 import { gate } from './support/fake-backend.js';
-import { settle } from './support/fake-clock.js';
+import { settle } from '@overlay/core/testing';
 import { FlakyStore } from './support/flaky-store.js';
 import { conf, host, peers, World } from './support/world.js';
 

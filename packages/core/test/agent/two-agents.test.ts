@@ -3,11 +3,11 @@ import { BehaviorSubject } from 'rxjs';
 import type { HostState } from '@overlay/core';
 import { Agent, StaticSubnetManager } from '@overlay/core';
 import { FakeBackendControl } from './support/fake-backend.js';
-import { FakeClock, settle } from './support/fake-clock.js';
+import { HandClock, settle } from '@overlay/core/testing';
 import { conf, host, World } from './support/world.js';
 
 test('two agents in one process that share a store are peers of each other', async () => {
-  const clock = new FakeClock();
+  const clock = new HandClock();
   const store = new StaticSubnetManager({ netConf: conf(), clock });
   const hosts = ['a', 'b', 'c'].map((hostId, at) => {
     const backend = new FakeBackendControl();

@@ -2,8 +2,7 @@ import type { Lease } from '@overlay/core';
 import { parseAddress, parsePrefix } from '@overlay/core';
 import type { EchoRequest, EchoSender, PathReport, ProberOptions } from '@overlay/core/reachability';
 import { Prober } from '@overlay/core/reachability';
-import { FakeClock } from '../agent/support/fake-clock.js';
-import { RecordingLogger } from '../agent/support/world.js';
+import { HandClock, RecordingLogger } from '@overlay/core/testing';
 
 /** Peers h0, h1, … with the subnets 10.244.0.0/24, 10.244.1.0/24, …, and of both families if told so. */
 export function leases(count: number, dual = false): Lease[] {
@@ -19,7 +18,7 @@ export function leases(count: number, dual = false): Lease[] {
 
 /** Peers that answer or do not, as a test says, on a clock that stands until it is told to go on. */
 export class ProbeWorld {
-  readonly clock = new FakeClock();
+  readonly clock = new HandClock();
   readonly logger = new RecordingLogger();
   readonly sent: EchoRequest[] = [];
   readonly prober: Prober;

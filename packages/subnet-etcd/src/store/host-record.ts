@@ -1,5 +1,6 @@
 import type { Address, LeaseAttributes, PerFamily } from '@overlay/core';
 import { parseLeaseKey, tryParseAddress } from '@overlay/core';
+import { isHostId } from '@overlay/core/store';
 import type { KeyValue } from '../rpc/messages.js';
 import type { LeaseRecord } from './lease-record.js';
 
@@ -24,12 +25,9 @@ export interface Agent {
   readonly since: number;
 }
 
-const LONGEST_HOST_ID = 256;
-
-/** Whether a text can stand for a host: 1 to 256 characters, no control characters, and not what looks like a lease. */
-export function isHostId(id: string): boolean {
-  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
-  return id !== '' && id.length <= LONGEST_HOST_ID && !/[\0-\x1f\x7f]/.test(id) && parseLeaseKey(id) === undefined;
+/** Whether a text can stand for a host here: what looks like a lease cannot. */
+export function isHostName(id: string): boolean {
+  return isHostId(id) && parseLeaseKey(id) === undefined;
 }
 
 export function formatHostRecord(name: string, attributes: LeaseAttributes, { agent, since }: Agent): string {
@@ -51,7 +49,7 @@ export function parseHostRecord(id: string, { value, lease, modRevision }: KeyVa
   } catch {
     return undefined;
   }
-  if (typeof json !== 'object' || json === null || !isHostId(id)) return undefined;
+  if (typeof json !== 'object' || json === null || !isHostName(id)) return undefined;
   const { Key: name, PublicIP, PublicIPv6, Agent: agent, Since: since } = json as Record<string, unknown>;
   if (typeof name !== 'string' || parseLeaseKey(name) === undefined) return undefined;
   if (typeof agent !== 'string' || typeof since !== 'number') return undefined;

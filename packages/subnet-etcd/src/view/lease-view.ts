@@ -1,6 +1,6 @@
 import type { Clock, LeaseEvent, Logger } from '@overlay/core';
 import { errorCode, errorText } from '@overlay/core';
-import { Backoff, wait } from '@overlay/core/store';
+import { Backoff, JunkLog, wait } from '@overlay/core/store';
 import { BehaviorSubject, Subject } from 'rxjs';
 import type { EtcdClient } from '../client/etcd-client.js';
 import type { WatchResponse } from '../rpc/messages.js';
@@ -8,7 +8,6 @@ import { LeaseBook } from '../store/lease-book.js';
 import type { StoreKeys } from '../store/store-keys.js';
 import type { Ending } from './followed-watch.js';
 import { FollowedWatch } from './followed-watch.js';
-import { JunkLog } from './junk-log.js';
 
 export interface LeaseViewOptions {
   readonly client: EtcdClient;
@@ -59,7 +58,10 @@ export class LeaseView {
 
   constructor(options: LeaseViewOptions) {
     this.#options = options;
-    this.book = new LeaseBook(options.keys, new JunkLog(options.logger));
+    this.book = new LeaseBook(
+      options.keys,
+      new JunkLog({ logger: options.logger, store: 'etcd', things: 'keys under the prefix' }),
+    );
   }
 
   /** Whether somebody wants it. */

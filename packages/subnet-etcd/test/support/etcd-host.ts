@@ -1,10 +1,9 @@
-import type { AcquireRequest, LeaseAttributes, Logger, NetConf, OwnLease, OwnLeaseState } from '@overlay/core';
+import type { AcquireRequest, LeaseAttributes, NetConf, OwnLease, OwnLeaseState } from '@overlay/core';
 import { parseNetConf } from '@overlay/core';
 import type { EtcdSubnetManagerOptions } from '@overlay/subnet-etcd';
 import { EtcdSubnetManager } from '@overlay/subnet-etcd';
+import { RecordingLogger, WatchedLeases, until } from '@overlay/core/testing';
 import type { EtcdServer } from './etcd-server.js';
-import { until } from './until.js';
-import { WatchedLeases } from './watched-leases.js';
 
 export const PREFIX = '/coreos.com/network';
 export const SUBNETS = `${PREFIX}/subnets/`;
@@ -27,22 +26,12 @@ export function attributesOf(n: number, families: Pick<NetConf, 'ipv4' | 'ipv6'>
   } as unknown as LeaseAttributes;
 }
 
-/** A logger that keeps what it is told. */
-export function recordingLogger(): Logger & { readonly lines: string[] } {
-  const lines: string[] = [];
-  const keep =
-    (level: string) =>
-    (message: string): void =>
-      void lines.push(`${level} ${message}`);
-  return { lines, debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') };
-}
-
 /** One host: its manager, what it sees of all leases, and the states of its own. */
 export class EtcdHost {
   readonly manager: EtcdSubnetManager;
   readonly watched: WatchedLeases;
   readonly states: OwnLeaseState[] = [];
-  readonly logger = recordingLogger();
+  readonly logger = new RecordingLogger();
   own: OwnLease | undefined;
 
   constructor(

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
+import { until } from '@overlay/core/testing';
 import type { Certificates } from './certificates.js';
 import { EtcdProcess, freePorts } from './etcd-process.js';
-import { until } from './until.js';
 
 const run = promisify(execFile);
 

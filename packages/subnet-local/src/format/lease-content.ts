@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue, LeaseAttributes } from '@overlay/core';
 import { formatLeaseValue, parseLeaseValue } from '@overlay/core';
+import { isHostId } from '@overlay/core/store';
 
 /** What a lease's file says. The subnets are in its name. */
 export interface LeaseContent {
@@ -8,14 +9,6 @@ export interface LeaseContent {
   readonly hostId?: string;
   /** Milliseconds since the Unix epoch; absent for a reservation. */
   readonly expiresAt?: number;
-}
-
-const LONGEST_HOST_ID = 256;
-
-/** Whether a text can stand for a host: 1 to 256 characters, none of them a control character. */
-export function isHostId(value: unknown): value is string {
-  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
-  return typeof value === 'string' && value !== '' && value.length <= LONGEST_HOST_ID && !/[\0-\x1f\x7f]/.test(value);
 }
 
 /** The text of a lease's file: flannel's value, then our own `HostID` and `Expires`, which Go's decoder passes over. */

@@ -1,9 +1,11 @@
 import type { Clock } from '@overlay/core';
 import { errorText } from '@overlay/core';
+import type { JunkLog } from '@overlay/core/store';
 import type { LeaseDirectory } from '../directory/lease-directory.js';
-import type { JunkLog } from './junk-log.js';
 import type { LeaseBook } from './lease-book.js';
 
+/** Files that people keep beside leases and that are no mistake. */
+const WELCOME = new Set(['net-conf.json', 'lost+found']);
 /** A file that vanished is believed to be gone after this time: its host may be writing it again. */
 export const VANISHED_MS = 250;
 /** No file that vanished is believed in for longer than this while further ones vanish. */
@@ -46,11 +48,15 @@ export class LeaseFiles {
         else if (known !== undefined) this.#doubt(name);
         return;
       case 'junk':
-        this.junk.report(name, reading.why, known !== undefined);
+        this.#junk(name, reading.why, known !== undefined);
         return;
       case 'trouble':
-        this.junk.report(name, errorText(reading.error), known !== undefined);
+        this.#junk(name, errorText(reading.error), known !== undefined);
     }
+  }
+
+  #junk(name: string, why: string, known: boolean): void {
+    if (!WELCOME.has(name)) this.junk.junk(name, why, known);
   }
 
   close(): void {

@@ -1,13 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock, LeaseEvent, Logger } from '@overlay/core';
 import { errorCode, errorText, OverlayError } from '@overlay/core';
-import { wait } from '@overlay/core/store';
+import { JunkLog, wait } from '@overlay/core/store';
 import { Subject } from 'rxjs';
 import type { LeaseDirectory } from '../directory/lease-directory.js';
 import type { LeaseRecord } from '../directory/lease-record.js';
 import { clearLeftovers } from '../directory/leftovers.js';
 import { DirectoryWatch } from './directory-watch.js';
-import { JunkLog } from './junk-log.js';
 import { LeaseBook } from './lease-book.js';
 import { LeaseFiles, VANISHED_MS } from './lease-files.js';
 
@@ -57,7 +56,7 @@ export class LeaseView {
   constructor(options: LeaseViewOptions) {
     this.#options = options;
     this.#book = new LeaseBook(options.graceMs);
-    this.#junk = new JunkLog(options.directory.path, options.logger);
+    this.#junk = new JunkLog({ logger: options.logger, store: options.directory.path, things: 'files' });
     this.#files = new LeaseFiles(options.directory, this.#book, this.#junk, options.clock, () => this.#onDecided());
     this.#watch = new DirectoryWatch(options.directory, options.clock, options.pollMs, {
       touched: (name) => this.#onTouched(name),

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { until } from '../general/until.js';
+import { until } from '@overlay/core/testing';
 import { attributesOf, LocalHost } from './local-host.js';
 
 const directory = process.argv[2];

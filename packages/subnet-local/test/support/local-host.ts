@@ -1,9 +1,8 @@
 import { LocalSubnetManager } from '@overlay/subnet-local';
 import type { LocalStoreOptions } from '@overlay/subnet-local';
-import type { LeaseAttributes, Logger, NetConf, OwnLease, OwnLeaseState } from '@overlay/core';
+import type { LeaseAttributes, NetConf, OwnLease, OwnLeaseState } from '@overlay/core';
 import { parseNetConf } from '@overlay/core';
-import { until } from '../general/until.js';
-import { WatchedLeases } from '../general/watched-leases.js';
+import { RecordingLogger, WatchedLeases, until } from '@overlay/core/testing';
 
 export const IPV4 = parseNetConf('{"Network":"10.5.0.0/16","Backend":{"Type":"host-gw"}}');
 export const DUAL = parseNetConf(
@@ -15,22 +14,12 @@ export function attributesOf(n: number): LeaseAttributes {
   return { backendType: 'host-gw', ipv4: { publicIP: `192.0.2.${n}` } } as unknown as LeaseAttributes;
 }
 
-/** A logger that keeps what it is told. */
-export function recordingLogger(): Logger & { readonly lines: string[] } {
-  const lines: string[] = [];
-  const keep =
-    (level: string) =>
-    (message: string): void =>
-      void lines.push(`${level} ${message}`);
-  return { lines, debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') };
-}
-
 /** One host on a directory: its manager, what it sees of all leases, and the states of its own. */
 export class LocalHost {
   readonly manager: LocalSubnetManager;
   readonly watched: WatchedLeases;
   readonly states: OwnLeaseState[] = [];
-  readonly logger = recordingLogger();
+  readonly logger = new RecordingLogger();
   own: OwnLease | undefined;
 
   constructor(

@@ -3,8 +3,8 @@ import type { AgentOptions, HostState, Lease, NetConf, StateFile } from '@overla
 import { Agent, StaticSubnetManager } from '@overlay/core';
 import type { FakeNetwork } from './fake-backend.js';
 import { FakeBackendControl } from './fake-backend.js';
-import { FakeClock, settle } from './fake-clock.js';
-import { conf, host, RecordingLogger } from './world.js';
+import { HandClock, RecordingLogger, settle } from '@overlay/core/testing';
+import { conf, host } from './world.js';
 
 /** A record in memory. */
 export class MemoryRecord implements StateFile {
@@ -54,7 +54,7 @@ export class ClusterHost {
  * packets of every host reach every other one: what it sends by, the other one receives.
  */
 export class Cluster {
-  readonly clock = new FakeClock();
+  readonly clock = new HandClock();
   readonly store: StaticSubnetManager;
   readonly hosts: ClusterHost[];
   /** What was found wrong. */

@@ -4,7 +4,6 @@ import type {
   Host,
   HostState,
   Lease,
-  Logger,
   NetConf,
   SubnetEnv,
   SubnetEnvReading,
@@ -21,26 +20,7 @@ import {
   StaticSubnetManager,
 } from '@overlay/core';
 import { FakeBackendControl } from './fake-backend.js';
-import { FakeClock, settle } from './fake-clock.js';
-
-export class RecordingLogger implements Logger {
-  readonly lines: string[] = [];
-  debug(message: string): void {
-    this.lines.push(`debug ${message}`);
-  }
-  info(message: string): void {
-    this.lines.push(`info ${message}`);
-  }
-  warn(message: string): void {
-    this.lines.push(`warn ${message}`);
-  }
-  error(message: string): void {
-    this.lines.push(`error ${message}`);
-  }
-  matching(pattern: RegExp): string[] {
-    return this.lines.filter((line) => pattern.test(line));
-  }
-}
+import { HandClock, RecordingLogger, settle } from '@overlay/core/testing';
 
 export class MemoryFile implements SubnetFile {
   text: string | undefined;
@@ -87,7 +67,7 @@ export function peers(count: number): Lease[] {
 
 /** An agent with everything around it in the test's hands. */
 export class World {
-  readonly clock = new FakeClock();
+  readonly clock = new HandClock();
   readonly logger = new RecordingLogger();
   readonly backend = new FakeBackendControl();
   readonly host$ = new BehaviorSubject<HostState>({ host: host(1) });

@@ -1,4 +1,11 @@
-/** Asks every few milliseconds until the answer is neither undefined nor false; fails with what was waited for. */
+const INTERVAL_MS = 5;
+
+/**
+ * Asks every few milliseconds until the answer is neither undefined nor false, and gives that.
+ *
+ * @param what what is waited for, for the error of having waited in vain
+ * @param withinMs milliseconds of real time; 10,000 unless told
+ */
 export async function until<T>(
   what: string,
   ask: () => T | undefined | false | Promise<T | undefined | false>,
@@ -9,6 +16,6 @@ export async function until<T>(
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
     if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
   }
 }

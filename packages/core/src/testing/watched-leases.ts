@@ -1,16 +1,19 @@
-import type { Lease, LeaseEvent, SubnetManager } from '@overlay/core';
 import type { Subscription } from 'rxjs';
+import type { Lease, LeaseEvent } from '../lease.js';
+import type { SubnetManager } from '../subnet-manager.js';
 
 /** What a subscriber of `leases$` knows, as the contract says to keep it. */
 export class WatchedLeases {
+  /** Everything that was told. */
   readonly events: LeaseEvent[] = [];
+  /** What holds by now, by key. */
   readonly leases = new Map<string, Lease>();
   completed = false;
   error: unknown;
   readonly #subscription: Subscription;
 
-  constructor(manager: SubnetManager) {
-    this.#subscription = manager.leases$.subscribe({
+  constructor({ leases$ }: Pick<SubnetManager, 'leases$'>) {
+    this.#subscription = leases$.subscribe({
       next: (event) => this.#take(event),
       error: (error: unknown) => (this.error = error),
       complete: () => (this.completed = true),
@@ -22,6 +25,7 @@ export class WatchedLeases {
     return Object.fromEntries([...this.leases.values()].map((lease) => [lease.key, lease.subnets]));
   }
 
+  /** How many snapshots there were. */
   get snapshots(): number {
     return this.events.filter((event) => event.type === 'snapshot').length;
   }

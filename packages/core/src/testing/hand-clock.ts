@@ -1,0 +1,62 @@
+import type { Clock } from '../ports/clock.js';
+
+/** Turns of the event loop that a chain of promises and immediates may need. */
+const TURNS = 12;
+
+interface Timer {
+  readonly at: number;
+  readonly action: () => void;
+}
+
+/** Lets everything run that waits for nothing but its turn. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Time that passes only when a test says so. */
+export class HandClock implements Clock {
+  #now = 1_000_000;
+  readonly #timers = new Set<Timer>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(ms: number, action: () => void): () => void {
+    const timer = { at: this.#now + ms, action };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** Timers that have neither run nor been cancelled. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Milliseconds until the next timer. */
+  get next(): number | undefined {
+    const first = this.#first();
+    return first && first.at - this.#now;
+  }
+
+  /** Lets so many milliseconds pass, one timer after the other, each with all that follows from it. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    for (;;) {
+      await settle();
+      const due = this.#first();
+      if (due === undefined || due.at > end) break;
+      this.#timers.delete(due);
+      this.#now = Math.max(this.#now, due.at);
+      due.action();
+    }
+    this.#now = end;
+    await settle();
+  }
+
+  #first(): Timer | undefined {
+    let first: Timer | undefined;
+    for (const timer of this.#timers) if (first === undefined || timer.at < first.at) first = timer;
+    return first;
+  }
+}

@@ -1,0 +1,4 @@
+export { HandClock, settle } from './hand-clock.js';
+export { RecordingLogger } from './recording-logger.js';
+export { until } from './until.js';
+export { WatchedLeases } from './watched-leases.js';
