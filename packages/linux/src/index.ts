@@ -15,7 +15,7 @@ export type { Verdict } from './adjacency/verdict.js';
 
 // The reconciler and its kinds
 export type { Claim } from './reconciler/kind-worker.js';
-export type { DumpFilter, KernelObject, Kind, KindSink, Outcome } from './reconciler/kind.js';
+export type { DumpFilter, KernelObject, Kind, KindSink, Outcome, Sighting } from './reconciler/kind.js';
 export type { ReconcilerOptions } from './reconciler/reconciler.js';
 export { Reconciler } from './reconciler/reconciler.js';
 export type { Scope, ScopeProblem, ScopeStatus } from './reconciler/scope.js';

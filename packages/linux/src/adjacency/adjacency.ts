@@ -62,6 +62,7 @@ export class Adjacency implements PeerWatch {
   #cancelProbe: (() => void) | undefined;
   #lastConfirm = 0;
   #announced = FEW_NEIGHBOURS;
+  #announcing = false;
   #closed = false;
 
   private constructor(context: AdjacencyContext) {
@@ -137,9 +138,18 @@ export class Adjacency implements PeerWatch {
     if (users instanceof Set) users.add(peer);
     else if (users === undefined) this.#users.set(address, peer);
     else if (users !== peer) this.#users.set(address, new Set([users, peer]));
-    if (this.#users.size <= this.#announced) return;
-    this.#announced *= 2;
-    this.#context.onNeighbours?.(this.#announced);
+    if (this.#users.size > this.#announced) this.#announce();
+  }
+
+  /** Peers come by the thousand at once: what they need is announced when all of them have come. */
+  #announce(): void {
+    if (this.#announcing) return;
+    this.#announcing = true;
+    queueMicrotask(() => {
+      this.#announcing = false;
+      while (this.#announced < this.#users.size) this.#announced *= 2;
+      if (!this.#closed) this.#context.onNeighbours?.(this.#announced);
+    });
   }
 
   #usersOf(address: Address): Iterable<string> {

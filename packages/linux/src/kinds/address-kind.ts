@@ -1,6 +1,7 @@
 import type { KernelEvents } from '../kernel/events.js';
 import { MessageType } from '../netlink/protocol.js';
 import { decodeAddress, deleteAddress, dumpAddresses, newAddress } from '../netlink/rtnetlink/address.js';
+import { addressHash } from '../netlink/rtnetlink/match.js';
 import type { Kind } from '../reconciler/kind.js';
 import type { BatchContext } from './batch.js';
 import { addressKey } from './keys.js';
@@ -13,9 +14,9 @@ export function addressKind(context: BatchContext, events: KernelEvents): Kind<A
     name: 'address',
     rank: 2,
     key: addressKey,
-    bucket: {
-      of: ({ address }) => address,
-      sameKey: (a, b) => a.link === b.link && a.prefixLength === b.prefixLength,
+    index: {
+      hash: ({ address }) => addressHash(address),
+      sameKey: (a, b) => a.address === b.address && a.link === b.link && a.prefixLength === b.prefixLength,
     },
     same: () => true,
     satisfies: () => true,

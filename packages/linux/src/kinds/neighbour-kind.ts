@@ -1,11 +1,15 @@
 import type { KernelEvents } from '../kernel/events.js';
 import { MessageType } from '../netlink/protocol.js';
 import { decodeNeighbour, deleteNeighbour, dumpNeighbours, newNeighbour } from '../netlink/rtnetlink/neighbour.js';
+import { addressHash } from '../netlink/rtnetlink/match.js';
 import type { Kind } from '../reconciler/kind.js';
+import type { NetlinkMessage } from '../netlink/message.js';
 import type { BatchContext } from './batch.js';
 import { neighbourKey } from './keys.js';
 import type { NeighbourObject } from './objects.js';
+import { NeighbourSighting } from './neighbour-sighting.js';
 import { rtnetlinkKind } from './rtnetlink-kind.js';
+import type { Told } from './rtnetlink-kind.js';
 
 /** Stands in the object for the MAC of a neighbour that the kernel does not know. */
 const NO_MAC = '00:00:00:00:00:00' as NeighbourObject['mac'];
@@ -15,22 +19,27 @@ const NO_MAC = '00:00:00:00:00:00' as NeighbourObject['mac'];
  * means that ours is gone, and one that nobody wants is not seen at all.
  */
 export function neighbourKind(context: BatchContext, events: KernelEvents): Kind<NeighbourObject> {
+  const linkName = (index: number): string | undefined => context.links.byIndex(index)?.name;
+  const read = (message: NetlinkMessage): Told<NeighbourObject> | undefined => {
+    const found = decodeNeighbour(message);
+    const link = found && linkName(found.index);
+    if (!found || found.proxy || link === undefined) return undefined;
+    const { address, mac = NO_MAC, permanent } = found;
+    return { object: { kind: 'neighbour', link, address, mac }, counts: permanent && mac !== NO_MAC };
+  };
   return rtnetlinkKind<NeighbourObject>(context, events, {
     name: 'neighbour',
     rank: 3,
     key: neighbourKey,
-    bucket: { of: ({ address }) => address, sameKey: (a, b) => a.link === b.link },
+    index: {
+      hash: ({ address }) => addressHash(address),
+      sameKey: (a, b) => a.address === b.address && a.link === b.link,
+    },
     same: (a, b) => a.mac === b.mac,
     satisfies: (actual, wanted) => actual.mac === wanted.mac,
     types: { present: MessageType.newNeighbour, gone: MessageType.deleteNeighbour },
-    read: (message) => {
-      const found = decodeNeighbour(message);
-      if (!found || found.proxy) return undefined;
-      const link = context.links.byIndex(found.index)?.name;
-      if (link === undefined) return undefined;
-      const { address, mac = NO_MAC, permanent } = found;
-      return { object: { kind: 'neighbour', link, address, mac }, counts: permanent && mac !== NO_MAC };
-    },
+    read,
+    sighting: () => new NeighbourSighting(linkName, read),
     dumps: (index) => [dumpNeighbours(index === undefined ? {} : { index })],
     encodePut: ({ address, mac }, index) => newNeighbour({ index, address, mac }, 'upsert'),
     encodeRemove: ({ address }, index) => deleteNeighbour({ index, address }),

@@ -6,11 +6,14 @@ import { RouteTable } from '../netlink/rtnetlink/route-names.js';
 import { decodeRoute } from '../netlink/rtnetlink/route.js';
 import type { Route } from '../netlink/rtnetlink/route.js';
 import { deleteRoute, dumpRoutes, newRoute } from '../netlink/rtnetlink/route-requests.js';
+import { addressHash } from '../netlink/rtnetlink/match.js';
 import type { Kind, Outcome, Shadow } from '../reconciler/kind.js';
+import type { NetlinkMessage } from '../netlink/message.js';
 import type { BatchContext } from './batch.js';
 import { routeObjectKey } from './keys.js';
 import type { RouteObject } from './objects.js';
 import { isOnlinkRefusal, replaceOnlink } from './onlink-replacement.js';
+import { RouteSighting } from './route-sighting.js';
 import { rtnetlinkKind } from './rtnetlink-kind.js';
 
 /** How our routes are told from others. */
@@ -24,20 +27,27 @@ export function routeKind(context: BatchContext, events: KernelEvents, options: 
   const { links } = context;
   const linkName = (index: number | undefined): string =>
     index === undefined ? '' : (links.byIndex(index)?.name ?? '');
+  const read = (message: NetlinkMessage): RouteObject | undefined => {
+    const found = decodeRoute(message);
+    return found && isOurTable(found) ? toObject(found, linkName(found.outIndex)) : undefined;
+  };
   const kind = rtnetlinkKind<RouteObject>(context, events, {
     name: 'route',
     rank: 5,
     key: routeObjectKey,
-    bucket: { of: ({ destination }) => destination, sameKey: (a, b) => a.metric === b.metric },
+    index: {
+      hash: ({ destination }) => addressHash(destination),
+      sameKey: (a, b) => a.metric === b.metric && a.destination === b.destination,
+    },
     same: sameRoute,
     satisfies: sameRoute,
     shadows: (actual) => shadowOf(actual, options),
     types: { present: MessageType.newRoute, gone: MessageType.deleteRoute },
     read: (message) => {
-      const found = decodeRoute(message);
-      if (!found || !isOurTable(found)) return undefined;
-      return { object: toObject(found, linkName(found.outIndex)), counts: true };
+      const object = read(message);
+      return object && { object, counts: true };
     },
+    sighting: () => new RouteSighting(linkName, read),
     dumps: (outIndex) =>
       (['ipv4', 'ipv6'] as const).map((family) =>
         dumpRoutes({ family, table: RouteTable.main, ...(outIndex === undefined ? {} : { outIndex }) }),

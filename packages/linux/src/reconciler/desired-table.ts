@@ -2,6 +2,8 @@ import { Entry, Status } from './entry.js';
 import type { Owner } from './entry.js';
 import { EntryIndex } from './entry-index.js';
 import type { Kind, KernelObject } from './kind.js';
+import { objectIndex } from './object-index.js';
+import type { ObjectIndex } from './object-index.js';
 import type { ScopeState } from './scope-state.js';
 
 /** A second claim on a key that another owner already has. */
@@ -22,6 +24,7 @@ export interface Removal {
 /** What is wanted of one kind, by the kernel's key, and what has to be done about it. Pure: no I/O, no time. */
 export class DesiredTable {
   readonly entries: EntryIndex;
+  readonly index: ObjectIndex<KernelObject>;
   /** Objects to be removed in the next round, by key. */
   readonly removals = new Map<string, Removal>();
   /** How many entries live on each device. */
@@ -36,7 +39,8 @@ export class DesiredTable {
     readonly kind: Kind,
     private readonly replaced: (object: KernelObject) => void = () => undefined,
   ) {
-    this.entries = new EntryIndex(kind);
+    this.index = objectIndex(kind);
+    this.entries = new EntryIndex(this.index);
   }
 
   /** Moves an entry to another status, and keeps its scope's counts. */
@@ -70,9 +74,9 @@ export class DesiredTable {
    * `Dirty` when none is. Gives the entry, or undefined if another owner's claim on the key goes first.
    */
   want(object: KernelObject, owner: Owner, fresh: Status): Entry | undefined {
-    const bucket = this.entries.bucket(object);
-    const entry = this.entries.findIn(bucket, object);
-    if (!entry) return this.#add(object, owner, fresh, bucket);
+    const hash = this.index.hash(object);
+    const entry = this.entries.find(object, hash);
+    if (!entry) return this.#add(object, owner, fresh, hash);
     if (entry.owner === owner) {
       this.#setObject(entry, object);
       return entry;
@@ -176,9 +180,9 @@ export class DesiredTable {
     }
   }
 
-  #add(object: KernelObject, owner: Owner, fresh: Status, bucket: Entry | undefined): Entry {
+  #add(object: KernelObject, owner: Owner, fresh: Status, hash: number): Entry {
     const entry = new Entry(object, owner);
-    this.entries.add(entry, bucket);
+    this.entries.add(entry, hash);
     owner.scope.objects += 1;
     entry.status = fresh;
     if (this.removals.size > 0) {

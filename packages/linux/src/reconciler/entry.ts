@@ -41,8 +41,6 @@ export class Entry {
   status: Status = Status.Unknown;
   /** The number of the dump that saw it last. */
   seen = 0;
-  /** The next one in its bucket of the {@link EntryIndex}. */
-  next: Entry | undefined = undefined;
 
   constructor(
     public object: KernelObject,

@@ -5,8 +5,9 @@ import type { Removal } from './desired-table.js';
 import { Echoes } from './echoes.js';
 import { Status } from './entry.js';
 import type { Entry, Owner } from './entry.js';
-import type { Kind, KindSink, KernelObject, Shadow } from './kind.js';
+import type { DumpFilter, Kind, KindSink, KernelObject, Shadow, Sighting } from './kind.js';
 import type { Patience } from './patience.js';
+import { ReadSighting } from './read-sighting.js';
 import type { ScopeState } from './scope-state.js';
 
 /** Objects handed to a kind in one call: large enough to fill sends, small enough to let others have a turn. */
@@ -75,9 +76,7 @@ export class KindWorker {
 
   /** Whether two objects of this kind have the same key. */
   sameKey(a: KernelObject, b: KernelObject): boolean {
-    const { bucket } = this.kind;
-    if (bucket) return bucket.of(a) === bucket.of(b) && bucket.sameKey(a, b);
-    return this.kind.key(a) === this.kind.key(b);
+    return this.table.index.sameKey(a, b);
   }
 
   /** Drops all that a scope wants and leaves the kernel as it is. */
@@ -241,7 +240,7 @@ export class KindWorker {
     const dump = (this.#dumps += 1);
     if (link === undefined) this.shadows.clear();
     const filter = { wanted: () => this.#wantedObjects(), ...(link === undefined ? {} : { link }) };
-    await this.kind.dump(filter, (actual) => this.#found(actual, dump), signal);
+    await this.#look(filter, (sighting) => this.#found(sighting, dump), signal);
     const missing = (entry: Entry): void => {
       if (entry.seen === dump) return;
       this.#differs(entry);
@@ -253,6 +252,12 @@ export class KindWorker {
     else this.#eachOnLink(link, missing);
   }
 
+  #look(filter: DumpFilter, each: (sighting: Sighting) => void, signal: AbortSignal): Promise<void> {
+    const { kind, table } = this;
+    if (kind.scan) return kind.scan(filter, each, signal);
+    return kind.dump(filter, (actual) => each(new ReadSighting(kind, table.index, actual)), signal);
+  }
+
   readonly #wantedLike = (other: KernelObject): KernelObject | undefined => this.table.entries.find(other)?.object;
 
   *#wantedObjects(): Iterable<KernelObject> {
@@ -260,16 +265,13 @@ export class KindWorker {
   }
 
   /** An object seen by a dump. */
-  #found(actual: KernelObject, dump: number): void {
-    const entry = this.table.entries.find(actual);
-    if (entry) {
-      entry.seen = dump;
-      if (!this.kind.satisfies(actual, entry.object)) this.#differs(entry);
-      // A dirty one stays dirty: what the dump saw may be older than the report that made it dirty.
-      else if (entry.status !== Status.Dirty && entry.status !== Status.Writing) this.#asWanted(entry);
-      return;
-    }
-    this.#unwanted(actual);
+  #found(sighting: Sighting, dump: number): void {
+    const entry = this.table.entries.findSeen(sighting);
+    if (!entry) return this.#unwanted(sighting.read());
+    entry.seen = dump;
+    if (!sighting.satisfies(entry.object)) this.#differs(entry);
+    // A dirty one stays dirty: what the dump saw may be older than the report that made it dirty.
+    else if (entry.status !== Status.Dirty && entry.status !== Status.Writing) this.#asWanted(entry);
   }
 
   /** An object that the kernel reported. */

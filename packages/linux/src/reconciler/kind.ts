@@ -30,6 +30,21 @@ export interface KindSink<D> {
   lost(): void;
 }
 
+/**
+ * An object that a dump came upon, not yet read: nearly all are as wanted, and then nobody needs to know more than that.
+ * Valid only during the call that it is given to.
+ */
+export interface Sighting<D extends KernelObject = KernelObject> {
+  /** What {@link Kind.index} gives for it. */
+  readonly hash: number;
+  /** Whether it has the key of a wanted object. */
+  hasKeyOf(wanted: D): boolean;
+  /** Whether it satisfies a wanted object, whose key it has. */
+  satisfies(wanted: D): boolean;
+  /** All of it, to be kept. */
+  read(): D;
+}
+
 /** Which part of a kind's objects to read. */
 export interface DumpFilter {
   /** Only those on this device. */
@@ -52,10 +67,10 @@ export interface Kind<D extends KernelObject = KernelObject> {
   /** The kernel's own key of an object: two objects with one key cannot exist at once. */
   key(object: D): string;
   /**
-   * Finds objects by key without making one for each of 150,000: a string that the object holds anyway, and that few
-   * objects have in common, and whether two objects that have it in common have the same key. By the key unless told.
+   * Finds objects by key without making one for each of 150,000: a number of 32 bits that follows from the key and that
+   * few objects have in common, and whether two objects have the same key. By the key unless told.
    */
-  readonly bucket?: { of(this: void, object: D): string; sameKey(this: void, a: D, b: D): boolean };
+  readonly index?: { hash(this: void, object: D): number; sameKey(this: void, a: D, b: D): boolean };
   /** The device that the object lives on, if it dies with one. */
   link?(object: D): string | undefined;
   /** Whether the wanted object asks for the very same as another wanted one, its device included. */
@@ -71,6 +86,10 @@ export interface Kind<D extends KernelObject = KernelObject> {
    * Reads all objects that exist, or, where they cannot be listed (sysctls), those of the wanted keys.
    */
   dump(filter: DumpFilter, each: (actual: D) => void, signal: AbortSignal): Promise<void>;
+  /**
+   * As {@link dump}, for kinds that can tell whether an object is as wanted without reading all of it. Used in its place.
+   */
+  scan?(filter: DumpFilter, each: (sighting: Sighting<D>) => void, signal: AbortSignal): Promise<void>;
   /**
    * Creates or changes objects; one outcome each, in order. An error with the code `OVERLAY_LINK_MISSING` means that the
    * object waits for its device and is tried again when that appears.

@@ -46,9 +46,9 @@ test('the one in the package is found and has its functions', () => {
     'openRequest',
     'pace',
     'readNetnsFile',
+    'releaseProgramPages',
     'submit',
     'writeNetnsFile',
-    'releaseProgramPages',
   ]);
 });
 

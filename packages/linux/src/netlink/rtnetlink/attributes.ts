@@ -2,6 +2,7 @@ import type { Address, IPv4Address, Mac } from '@overlay/core';
 import { addressBytes, formatAddress, ipv4ToNumber } from '@overlay/core';
 import { HEADER_BYTES, readU16 } from '../message.js';
 import { MessageFlag } from '../protocol.js';
+import { octetOf } from './match.js';
 
 /** Bytes of an attribute's header (struct rtattr): length and type, two bytes each. */
 const ATTRIBUTE_HEADER = 4;
@@ -223,7 +224,7 @@ export class MessageWriter {
   mac(type: number, value: Mac): void {
     const at = this.#attribute(type, 6);
     for (let octet = 0; octet < 6; octet++) {
-      this.#buffer[at + octet] = hexDigit(value.charCodeAt(octet * 3)) * 16 + hexDigit(value.charCodeAt(octet * 3 + 1));
+      this.#buffer[at + octet] = octetOf(value, octet);
     }
   }
 
@@ -252,8 +253,4 @@ export class MessageWriter {
     this.setU32(0, this.#length);
     return this.#buffer.subarray(0, this.#length);
   }
-}
-
-function hexDigit(code: number): number {
-  return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57;
 }
