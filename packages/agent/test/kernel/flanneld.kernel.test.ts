@@ -1,51 +1,101 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Prefix } from '@overlay/core';
+import type { Family, Prefix } from '@overlay/core';
 import type { LabHost, LabPod } from '@overlay/lab';
-import type { FlannelPeer } from '../support/flannel-shapes.js';
+import type { FlannelEndpoint, FlannelPeer } from '../support/flannel-shapes.js';
 import { makeFlannelHostGw, makeFlannelVxlan } from '../support/flannel-shapes.js';
 import { OverlayLab } from '../support/overlay-lab.js';
 import { run } from '../support/program.js';
 import { SteadyPing } from '../support/steady-ping.js';
 import { until } from '../support/until.js';
 
-const MACS = ['c6:d2:32:6f:8f:01', 'c6:d2:32:6f:8f:02'];
+/** The two hosts as flanneld knows them, in these families. */
+function peersOf(overlay: OverlayLab, families: readonly Family[]): FlannelPeer[] {
+  return [1, 2].map((number) => {
+    const { ipv4, ipv6 } = overlay.host(number - 1).addresses;
+    const all: FlannelPeer = {
+      ipv4: {
+        gateway: `10.244.${number}.0`,
+        subnet: `10.244.${number}.0/24`,
+        publicIP: String(ipv4),
+        mac: `c6:d2:32:6f:8f:0${number}`,
+      },
+      ipv6: {
+        gateway: `fd00:244:0:${number}::`,
+        subnet: `fd00:244:0:${number}::/64`,
+        publicIP: String(ipv6),
+        mac: `c6:d2:32:6f:86:0${number}`,
+      },
+    };
+    return Object.fromEntries(families.map((family) => [family, all[family]]));
+  });
+}
 
-/** The two hosts as flanneld knows them. */
-function peersOf(overlay: OverlayLab): FlannelPeer[] {
-  return MACS.map((mac, place) => ({
-    gateway: `10.244.${place + 1}.0`,
-    subnet: `10.244.${place + 1}.0/24`,
-    publicIP: String(overlay.host(place).addresses.ipv4),
-    mac,
-  }));
+/** A host that has no lease any more, while flanneld did not run. */
+const GONE: FlannelPeer = {
+  ipv4: { gateway: '10.244.9.0', subnet: '10.244.9.0/24', publicIP: '192.0.2.9', mac: 'c6:d2:32:6f:8f:09' },
+  ipv6: { gateway: 'fd00:244:0:9::', subnet: 'fd00:244:0:9::/64', publicIP: '2001:db8::9', mac: 'c6:d2:32:6f:86:09' },
+};
+const OF_GONE = /10\.244\.9\.|fd00:244:0:9:|c6:d2:32:6f:8.:09/;
+
+/** A lease in flannel's form. */
+function leaseOf({ ipv4, ipv6 }: FlannelPeer, type: string): object {
+  const data = (name: string, endpoint: FlannelEndpoint | undefined): object =>
+    type === 'vxlan' && endpoint !== undefined ? { [name]: { VNI: 1, VtepMAC: endpoint.mac } } : {};
+  return {
+    PublicIP: ipv4?.publicIP,
+    PublicIPv6: ipv6?.publicIP ?? null,
+    BackendType: type,
+    ...data('BackendData', ipv4),
+    ...data('BackendV6Data', ipv6),
+  };
 }
 
 /** Both hosts as two flannelds leave them, with a pod each, and their leases in the store in flannel's form. */
-async function flannelHosts(overlay: OverlayLab, type: string): Promise<{ from: LabPod; to: LabPod }> {
-  const peers = peersOf(overlay);
+async function flannelHosts(
+  overlay: OverlayLab,
+  type: string,
+  families: readonly Family[],
+): Promise<{ from: LabPod; to: LabPod }> {
+  const peers = peersOf(overlay, families);
   const pods: LabPod[] = [];
   for (const [place, own] of peers.entries()) {
     const host = overlay.host(place);
     const others = peers.filter((peer) => peer !== own);
-    if (type === 'vxlan') await makeFlannelVxlan(host, own, others);
+    const gone = Object.fromEntries(families.map((family) => [family, GONE[family]]));
+    if (type === 'vxlan') await makeFlannelVxlan(host, own, [...others, gone]);
     else await makeFlannelHostGw(host, others);
     const network = {
-      subnets: { ipv4: own.subnet as Prefix },
-      networks: { ipv4: ['10.244.0.0/16' as Prefix] },
-      mtu: type === 'vxlan' ? 1450 : 1500,
+      subnets: Object.fromEntries(families.map((family) => [family, own[family]?.subnet as Prefix])),
+      networks: { ipv4: ['10.244.0.0/16' as Prefix], ipv6: ['fd00:244::/48' as Prefix] },
+      mtu: type === 'vxlan' ? 1430 : 1500,
     };
     pods.push(...(await host.addPods(1, { network })));
-    const data = type === 'vxlan' ? { BackendData: { VNI: 1, VtepMAC: own.mac } } : {};
-    overlay.putLease(`10.244.${place + 1}.0-24`, {
-      PublicIP: own.publicIP,
-      PublicIPv6: null,
-      BackendType: type,
-      ...data,
-    });
+    const keys = [own.ipv4, own.ipv6].flatMap((endpoint) => endpoint?.subnet.replace('/', '-') ?? []);
+    overlay.putLease(keys.join('&'), leaseOf(own, type));
   }
   const [from, to] = pods;
   if (from === undefined || to === undefined) throw new Error('two hosts have two pods');
   return { from, to };
+}
+
+/** Pings there and back. */
+class Pings implements AsyncDisposable {
+  readonly all: SteadyPing[] = [];
+
+  constructor(private readonly overlay: OverlayLab) {}
+
+  async start(family: Family, one: LabPod, other: LabPod): Promise<void> {
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      this.all.push(await SteadyPing.start(from, to.addresses[family], this.overlay.file(from, `ping-${family}`)));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const each of this.all) await each[Symbol.asyncDispose]();
+  }
 }
 
 /** The shape of a host's objects to compare with what flanneld makes. */
@@ -54,37 +104,54 @@ async function shapes(overlay: OverlayLab, host: LabHost): Promise<readonly stri
   return [...(await overlay.everything(host)).filter((line) => !/ (33:33|01:00:5e):/.test(line)), stdout];
 }
 
-describe.each(['vxlan', 'host-gw'])('a host of flanneld with %s', (type) => {
+describe.each([
+  ['vxlan', ['ipv4']],
+  ['vxlan', ['ipv4', 'ipv6']],
+  ['host-gw', ['ipv4']],
+  ['host-gw', ['ipv4', 'ipv6']],
+] as const)('a host of flanneld with %s and %j', (type, families) => {
   test('is taken over and handed back without a packet lost', async () => {
-    await using overlay = await OverlayLab.create({ hosts: 2, backend: { Type: type } });
-    const { from, to } = await flannelHosts(overlay, type);
+    await using overlay = await OverlayLab.create({ hosts: 2, families, backend: { Type: type } });
+    const { from, to } = await flannelHosts(overlay, type, families);
     const host = overlay.host(0);
-    const before = await shapes(overlay, host);
-    const [device] = await overlay.objects(host, 'link show type vxlan');
-    await using there = await SteadyPing.start(from, to.addresses.ipv4, overlay.file(from, 'there'));
-    await using back = await SteadyPing.start(to, from.addresses.ipv4, overlay.file(to, 'back'));
+    const all = await shapes(overlay, host);
+    const before = all.filter((line) => !OF_GONE.test(line));
+    // On its tunnel devices: route, neighbour and FDB entry in each family.
+    expect(all.length - before.length).toBe(type === 'vxlan' ? 3 * families.length : 0);
+    const devices = (await overlay.objects(host, 'link show type vxlan')).map(({ ifindex, ifname, address }) => ({
+      ifindex,
+      ifname,
+      address,
+    }));
+    await using pings = new Pings(overlay);
+    for (const family of families) await pings.start(family, from, to);
 
     overlay.start(host);
     await host.waitReady();
     await overlay.settled(host, 1);
-    expect((await overlay.status(host))['ownLease']).toMatchObject({ subnets: { ipv4: '10.244.1.0/24' } });
-    // Ours is there, and theirs is gone.
-    const routes = async (): Promise<Record<string, unknown>[]> =>
-      overlay.objects(host, '-4 route show root 10.244.2.0/24');
-    await until(async () => (await routes()).length === 1, 'there is one route');
-    expect(await routes()).toMatchObject([{ dst: '10.244.2.0/24', protocol: '111' }]);
-    if (type === 'vxlan') {
-      const [adopted] = await overlay.objects(host, 'link show type vxlan');
-      const { ifindex, address } = device ?? {};
-      expect(adopted).toMatchObject({ ifindex, address, ifalias: 'overlay:default' });
-    }
+    const subnets = { ipv4: '10.244.1.0/24', ...(families.length > 1 && { ipv6: 'fd00:244:0:1::/64' }) };
+    expect((await overlay.status(host))['ownLease']).toMatchObject({ subnets });
+    // Ours are there, and theirs are gone.
+    const routes = async (): Promise<Record<string, unknown>[]> => {
+      const found = await overlay.objects(host, '-4 route show root 10.244.2.0/24');
+      if (families.length > 1) found.push(...(await overlay.objects(host, '-6 route show root fd00:244:0:2::/64')));
+      return found;
+    };
+    const ours = [
+      { dst: '10.244.2.0/24', protocol: '111' },
+      { dst: 'fd00:244:0:2::/64', protocol: '111' },
+    ].slice(0, families.length);
+    await until(async () => (await routes()).every(({ protocol }) => protocol === '111'), 'only our routes are there');
+    expect(await routes()).toMatchObject(ours);
+    const adopted = await overlay.objects(host, 'link show type vxlan');
+    expect(adopted).toMatchObject(devices.map((device) => ({ ...device, ifalias: 'overlay:default' })));
     expect(await shapes(overlay, host)).not.toEqual(before);
-    await there.goesOn();
+    for (const ping of pings.all) await ping.goesOn();
 
     await host.agent?.stop();
     const args = ['cleanup', '--for-flanneld', ...overlay.flags(host)];
     const dry = await run({ name: 'overlay', netns: host.netns, args: [...args, '--dry-run'] });
-    expect(await routes()).toMatchObject([{ protocol: '111' }]);
+    expect(await routes()).toMatchObject(ours);
     const done = await run({ name: 'overlay', netns: host.netns, args });
     expect(done).toMatchObject({ code: 0 });
     expect(done.stdout.replaceAll(/^(handed back|removed) /gm, '')).toBe(dry.stdout);
@@ -93,7 +160,7 @@ describe.each(['vxlan', 'host-gw'])('a host of flanneld with %s', (type) => {
     const again = await run({ name: 'overlay', netns: host.netns, args });
     expect(again).toMatchObject({ code: 0, stdout: '' });
 
-    for (const ping of [there, back]) {
+    for (const ping of pings.all) {
       const { answered, lost } = await ping.stop();
       expect(lost).toEqual([]);
       expect(answered).toBeGreaterThan(500);
