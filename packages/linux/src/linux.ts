@@ -13,7 +13,10 @@ import type {
   Prefix,
 } from '@overlay/core';
 import type { Observable } from 'rxjs';
+import { defer, finalize, tap } from 'rxjs';
 import { Adjacency } from './adjacency/adjacency.js';
+import { Announcer } from './announce/announcer.js';
+import { sendFrame } from './announce/send-frame.js';
 import { observeHost } from './host/observe-host.js';
 import type { InterfaceOptions } from './host/options.js';
 import { readDefaultRoutes } from './host/read-snapshot.js';
@@ -107,6 +110,7 @@ export class Linux {
   readonly #clock: Clock;
   readonly #open: () => NetlinkPort;
   readonly #ports = new Set<NetlinkPort>();
+  readonly #announcers = new Set<Announcer>();
 
   constructor(options: LinuxOptions) {
     const { netns, instance = 'default' } = options;
@@ -133,12 +137,25 @@ export class Linux {
     });
   }
 
-  /** The host on the underlay, followed as it changes. Cold: see {@link observeHost}. */
+  /**
+   * The host on the underlay, followed as it changes, which its neighbours on the link are told of as well: see
+   * {@link Announcer}. Cold: see {@link observeHost}.
+   */
   host$(options: InterfaceOptions): Observable<HostState> {
     // A port of its own: what follows the host must not end with what writes objects.
     const port = this.#open();
     this.#ports.add(port);
-    return observeHost(port, options, { logger: this.#logger, clock: this.#clock });
+    const states = observeHost(port, options, { logger: this.#logger, clock: this.#clock });
+    return defer(() => {
+      const announcer = this.#announcer();
+      return states.pipe(
+        tap((state) => announcer.follow(state)),
+        finalize(() => {
+          announcer.close();
+          this.#announcers.delete(announcer);
+        }),
+      );
+    });
   }
 
   /** A device by name, as it is now. */
@@ -218,10 +235,24 @@ export class Linux {
   /** Stops following and writing. Leaves the kernel as it is. */
   async close(): Promise<void> {
     await this.reconciler.close();
+    for (const announcer of this.#announcers) announcer.close();
     this.links.close();
     this.events.close();
     this.session.close();
     for (const port of this.#ports) port.close();
+  }
+
+  #announcer(): Announcer {
+    const { netns } = this.#options;
+    const announcer = new Announcer({
+      links: this.links,
+      clock: this.#clock,
+      logger: this.#logger,
+      send: (index, frame) => sendFrame(netns, index, frame),
+      isRouter: async (device) => (await this.sysctl.readNumber(`net/ipv6/conf/${device}/forwarding`)) === 1,
+    });
+    this.#announcers.add(announcer);
+    return announcer;
   }
 
   /** The VXLAN devices that there are, and which of them this agent has or will have. */

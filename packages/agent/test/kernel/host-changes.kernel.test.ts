@@ -13,6 +13,7 @@ import { until } from '../support/until.js';
 const FAMILIES = ['ipv4', 'ipv6'] as const;
 /** Within this time of the event devices and addresses are back, and pings pass; in milliseconds. */
 const HEALED_MS = 1000;
+const NEW_MAC = '02:00:00:00:0e:0e';
 
 const other = (addresses: PerFamily<Address>): PerFamily<Address> => ({
   ipv4: addresses.ipv4?.replace(/\d+$/, '111') as Address,
@@ -106,6 +107,37 @@ describe.each(['vxlan', 'host-gw'])('an agent of %s whose host changes', (type) 
     expect(changes).toEqual([]);
     for (const { answered } of await lab.lost()) expect(answered).toBeGreaterThan(100);
   }, 60_000);
+
+  test.each([
+    [
+      'came back with another MAC',
+      async (underlay: Underlay) => {
+        await underlay.remove();
+        await underlay.create(NEW_MAC);
+      },
+    ],
+    ['got another MAC', async (underlay: Underlay) => underlay.setMac(NEW_MAC)],
+  ])(
+    'is found by its peers when its interface %s',
+    async (_, change) => {
+      await using lab = await twoHosts(type);
+      const { overlay, host, peer, underlay } = lab;
+      const macs = async (): Promise<unknown[]> => {
+        const found = await overlay.objects(peer, 'neigh show dev eth0');
+        const ofHost = Object.values(host.addresses);
+        return found.filter(({ dst }) => ofHost.includes(dst as Address)).map(({ lladdr }) => lladdr);
+      };
+      await until(async () => (await macs()).length === 2, 'the peer knows the host');
+      expect(await macs()).not.toContain(NEW_MAC);
+      await change(underlay);
+      const changed = performance.now();
+      await until(async () => (await macs()).join() === `${NEW_MAC},${NEW_MAC}`, 'the peer knows the MAC');
+      await lab.passing();
+      expect(performance.now() - changed).toBeLessThan(HEALED_MS);
+      for (const { answered } of await lab.lost()) expect(answered).toBeGreaterThan(100);
+    },
+    60_000,
+  );
 
   test('tells its peers of another address, and they follow', async () => {
     await using lab = await twoHosts(type);

@@ -8,6 +8,8 @@ export async function execute(argv: readonly string[], input = ''): Promise<stri
       if (error === null) resolve(stdout);
       else reject(new Error(`${argv.join(' ')}: ${stderr.trim() || error.message}`));
     });
+    // A program that ends without reading its input makes the pipe fail; its exit code tells more.
+    child.stdin?.on('error', () => undefined);
     child.stdin?.end(input);
   });
 }

@@ -25,16 +25,13 @@ export class Underlay {
     await this.#onHost('link del eth0');
   }
 
-  /**
-   * Puts it back with another index, and with its old addresses. The MAC is one of them, as a network card has it: with
-   * another one the peers would for up to a minute send to a MAC that is not there, whatever an agent does.
-   */
-  async create(): Promise<void> {
+  /** Puts it back with another index, and with its old addresses. The MAC is one of them unless told: it is the same card. */
+  async create(mac = this.#mac): Promise<void> {
     const { topology } = this.#lab;
     const { mtu, routerNetns } = topology;
     const { name, segment, netns } = this.#host.plan;
     await ip(routerNetns, [
-      `link add ${name} mtu ${mtu} type veth peer name eth0 address ${this.#mac} mtu ${mtu} netns ${netns}`,
+      `link add ${name} mtu ${mtu} type veth peer name eth0 address ${mac} mtu ${mtu} netns ${netns}`,
       `link set ${name} master ${segment.bridge} up`,
     ]);
     // The kernel's own link-local address would be tentative for more than a second.
@@ -54,6 +51,11 @@ export class Underlay {
     const old = this.#families().map((family) => `addr del ${this.#withLength(family)} dev eth0`);
     this.#addresses = addresses;
     await this.#onHost(...old, ...this.#configure());
+  }
+
+  /** Gives the interface another MAC, as a bond does that changes its active device. */
+  async setMac(mac: string): Promise<void> {
+    await this.#onHost(`link set eth0 address ${mac}`);
   }
 
   /** Changes the MTU of the interface, in bytes. */

@@ -1,4 +1,5 @@
 /* The addon's table of functions. It has no state of its own, so any number of environments may load it. */
+#include "datagram.h"
 #include "monitor.h"
 #include "netns_file.h"
 #include "program_pages.h"
@@ -14,6 +15,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("closeMonitor", close_monitor),     FUNCTION("readNetnsFile", read_netns_file),
       FUNCTION("writeNetnsFile", write_netns_file),
       FUNCTION("releaseProgramPages", release_program_pages),
+      FUNCTION("sendFrame", send_frame),           FUNCTION("sendUnixDatagram", send_unix_datagram),
   };
   NAPI_OR_THROW(env, napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions));
   return exports;

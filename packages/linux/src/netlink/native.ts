@@ -49,6 +49,14 @@ export interface NativeNetlink {
   readNetnsFile(netns: string | undefined, path: string): Promise<string>;
   writeNetnsFile(netns: string | undefined, path: string, text: string): Promise<void>;
   releaseProgramPages(): number;
+  sendFrame(
+    netns: string | undefined,
+    index: number,
+    etherType: number,
+    destination: Uint8Array,
+    payload: Uint8Array,
+  ): void;
+  sendUnixDatagram(path: string, payload: Uint8Array): void;
 }
 
 /**

@@ -47,6 +47,8 @@ test('the one in the package is found and has its functions', () => {
     'pace',
     'readNetnsFile',
     'releaseProgramPages',
+    'sendFrame',
+    'sendUnixDatagram',
     'submit',
     'writeNetnsFile',
   ]);

@@ -53,6 +53,8 @@ class ScriptedAddon implements NativeNetlink {
   writeNetnsFile(): Promise<void> {
     return Promise.resolve();
   }
+  sendFrame(): void {}
+  sendUnixDatagram(): void {}
 }
 
 /** One received message without a payload. */
