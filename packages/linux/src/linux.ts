@@ -288,7 +288,7 @@ export class Linux {
     const kinds = [
       linkKind({ session, links, events, clock: this.#clock }),
       deviceSettingsKind(settings),
-      hostSettingsKind(settings, (settled, { family }) => this.#prepareForwarding(settled, family)),
+      hostSettingsKind(settings, events, (settled, { family }) => this.#prepareForwarding(settled, family)),
       addressKind(context, events),
       neighbourKind(context, events),
       fdbKind(context, events),

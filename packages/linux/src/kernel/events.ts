@@ -12,6 +12,8 @@ const GROUPS = [
   Group.ipv6Address,
   Group.ipv4Route,
   Group.ipv6Route,
+  Group.ipv4Settings,
+  Group.ipv6Settings,
 ] as const;
 const FIRST_REOPEN_MS = 50;
 const LONGEST_REOPEN_MS = 5000;

@@ -1,6 +1,10 @@
 import type { Finding, Logger } from '@overlay/core';
+import type { KernelEvents } from '../kernel/events.js';
 import type { LinkTable } from '../kernel/link-table.js';
-import type { Kind, Outcome } from '../reconciler/kind.js';
+import type { NetlinkMessage } from '../netlink/message.js';
+import { MessageType } from '../netlink/protocol.js';
+import { decodeNetworkSettings } from '../netlink/rtnetlink/network-settings.js';
+import type { Kind, KindSink, Outcome } from '../reconciler/kind.js';
 import { prepareDevice } from '../sysctl/device.js';
 import type { Sysctl } from '../sysctl/sysctl.js';
 import type { DeviceSettingsObject, HostSettingsObject } from './objects.js';
@@ -28,17 +32,37 @@ export function deviceSettingsKind(context: SettingsContext): Kind<DeviceSetting
   );
 }
 
-/** The sysctls of the host: that it forwards packets between its pods and the underlay. */
+/**
+ * The sysctls of the host: that it forwards packets between its pods and the underlay. The kernel tells when somebody
+ * switches forwarding off.
+ */
 export function hostSettingsKind(
   context: SettingsContext,
+  events: KernelEvents,
   prepare: Prepare<HostSettingsObject>,
 ): Kind<HostSettingsObject> {
-  return settingsKind(context, 'host-settings', ({ family }) => family, prepare);
+  const kind = settingsKind<HostSettingsObject>(context, 'host-settings', ({ family }) => family, prepare);
+  const heard = (message: NetlinkMessage, sink: KindSink<HostSettingsObject>): void => {
+    if (message.type !== MessageType.newNetworkSettings) return;
+    const told = decodeNetworkSettings(message);
+    // That it is on does not say that all is well: of IPv6 more than this is wanted.
+    if (told?.index !== 'all' || told.forwarding !== false) return;
+    sink.changed({ kind: 'host-settings', family: told.family, sufficient: false });
+  };
+  return {
+    ...kind,
+    watch(sink) {
+      const stops = [
+        kind.watch?.(sink),
+        events.listen({ message: (message) => heard(message, sink), lost: () => sink.lost() }),
+      ];
+      return () => stops.forEach((stop) => stop?.());
+    },
+  };
 }
 
 /**
- * A kind whose objects are always there and either sufficient or not. No notification tells of a change, so the audit
- * finds it.
+ * A kind whose objects are always there and either sufficient or not. What no notification tells of, the audit finds.
  */
 function settingsKind<D extends DeviceSettingsObject | HostSettingsObject>(
   { links, sysctl, readOnly, logger }: SettingsContext,

@@ -21,6 +21,7 @@ export const MessageType = {
   newFilter: 44,
   deleteFilter: 45,
   getFilter: 46,
+  newNetworkSettings: 80,
 } as const;
 
 /** Header flags of linux/netlink.h. The socket sets request, acknowledgement and dump flags itself. */
@@ -48,6 +49,8 @@ export const Group = {
   ipv6Address: 9,
   ipv6Route: 11,
   ipv6Rule: 19,
+  ipv4Settings: 24,
+  ipv6Settings: 25,
   nexthop: 32,
 } as const;
 
