@@ -21,7 +21,7 @@ export const targets = {
 };
 
 const WARNINGS = ['-Wall', '-Wextra', '-Werror'];
-const CODE = ['-std=gnu11', '-g0', '-fPIC', '-fvisibility=hidden', '-pthread'];
+const CODE = ['-std=gnu11', '-D_GNU_SOURCE', '-g0', '-fPIC', '-fvisibility=hidden', '-pthread'];
 const HARDENING = ['-D_FORTIFY_SOURCE=2', '-fstack-protector-strong', '-Wl,-z,relro,-z,now'];
 
 function compilerFor(arch) {
@@ -64,7 +64,8 @@ export function checkAddon(file, arch) {
  * @param {boolean} [addon.force] whatever the ages
  * @returns {boolean} whether it was compiled
  */
-export function compileAddon({ target, arch, sources, headers = [], includes = [], optimize = '-O2', force = false }) {
+export function compileAddon(addon) {
+  const { target, arch, sources, headers = [], includes = [], optimize = '-O2', force = false } = addon;
   const made = [...sources, ...headers, import.meta.filename];
   const newest = Math.max(...made.map((file) => statSync(file).mtimeMs));
   if (!force && existsSync(target) && statSync(target).mtimeMs >= newest) return false;

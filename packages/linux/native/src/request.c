@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "request.h"
 
 #include <errno.h>

@@ -1,16 +1,9 @@
-#define _GNU_SOURCE
 #include "support.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define THREAD_STACK_BYTES (256 * 1024)
 
 void throw_last(napi_env env) {
   bool pending = false;
@@ -86,51 +79,4 @@ bool take_uint32_property(napi_env env, napi_value object, const char *name, uin
     return false;
   }
   return true;
-}
-
-int start_thread(pthread_t *thread, const char *name, void *(*run)(void *), void *argument) {
-  sigset_t all, before;
-  pthread_attr_t attributes;
-  int error = pthread_attr_init(&attributes);
-  if (error != 0) return error;
-  pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
-  /* A signal taken by this thread would interrupt its system calls and never be seen by Node. */
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  error = pthread_create(thread, &attributes, run, argument);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  if (error == 0) pthread_setname_np(*thread, name);
-  return error;
-}
-
-struct visit {
-  int netns_fd;
-  struct outcome (*work)(void *);
-  void *argument;
-  struct outcome outcome;
-};
-
-static void *visit_netns(void *argument) {
-  struct visit *visit = argument;
-  if (setns(visit->netns_fd, CLONE_NEWNET) != 0)
-    visit->outcome = (struct outcome){errno, "setns"};
-  else
-    visit->outcome = visit->work(visit->argument);
-  return NULL;
-}
-
-struct outcome in_netns(const char *netns, struct outcome (*work)(void *), void *argument) {
-  if (netns == NULL) return work(argument);
-  struct visit visit = {.work = work, .argument = argument, .outcome = {0, NULL}};
-  visit.netns_fd = open(netns, O_RDONLY | O_CLOEXEC);
-  if (visit.netns_fd < 0) return (struct outcome){errno, "open"};
-  pthread_t thread;
-  int error = start_thread(&thread, "overlay-netns", visit_netns, &visit);
-  if (error == 0)
-    pthread_join(thread, NULL);
-  else
-    visit.outcome = (struct outcome){error, "pthread_create"};
-  close(visit.netns_fd);
-  return visit.outcome;
 }

@@ -4,10 +4,12 @@
 
 #define NAPI_VERSION 8
 #include <node_api.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "netns.h"
+#include "thread.h"
 
 /* Leaves the calling function with NULL and a pending JS exception when a Node-API call fails. */
 #define NAPI_OR_THROW(env, call)                                                                                      \
@@ -29,20 +31,5 @@ bool take_string(napi_env env, napi_value value, char **out);
 
 /* Reads a numeric property; an absent one leaves *out as it is. false: exception pending. */
 bool take_uint32_property(napi_env env, napi_value object, const char *name, uint32_t *out);
-
-/* Starts a joinable thread with a small stack, a name and every signal blocked. Returns an errno. */
-int start_thread(pthread_t *thread, const char *name, void *(*run)(void *), void *argument);
-
-/* Outcome of a system call made on behalf of JS: error 0 means success, `syscall` names the one that failed. */
-struct outcome {
-  int error;
-  const char *syscall;
-};
-
-/*
- * Runs `work` inside the network namespace file `netns` (NULL: the caller's own). Another namespace is entered by
- * a short-lived thread, because setns(2) is per thread and none of Node's threads may ever change theirs.
- */
-struct outcome in_netns(const char *netns, struct outcome (*work)(void *), void *argument);
 
 #endif
