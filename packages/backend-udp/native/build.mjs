@@ -34,8 +34,21 @@ function bpfAddon() {
   };
 }
 
+/** Carries packets in user space. */
+function engineAddon() {
+  const engine = join(import.meta.dirname, 'engine');
+  const folders = [engine, ...['packet', 'table', 'io'].map((name) => join(engine, name))];
+  return {
+    name: 'udp-engine',
+    sources: [...files('.c', ...folders), ...['support', 'thread', 'netns'].map((name) => join(shared, `${name}.c`))],
+    headers: files('.h', ...folders, shared),
+    includes: [shared],
+    optimize: '-O3',
+  };
+}
+
 try {
-  buildAddons(join(import.meta.dirname, '..'), [bpfAddon()]);
+  buildAddons(join(import.meta.dirname, '..'), [bpfAddon(), engineAddon()]);
 } catch (error) {
   // The compiler has said on stderr what it did not like.
   process.stderr.write(`native/build.mjs: ${error.message.split('\n')[0]}\n`);

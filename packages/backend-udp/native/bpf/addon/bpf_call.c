@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "bpf_call.h"
 
 #include <errno.h>

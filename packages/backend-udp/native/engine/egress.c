@@ -1,0 +1,154 @@
+#include <errno.h>
+#include <linux/virtio_net.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "packet/icmp.h"
+#include "packet/split.h"
+#include "worker.h"
+
+#define OFFLOAD_BYTES sizeof(struct virtio_net_hdr)
+#define LARGEST_READ (OFFLOAD_BYTES + 65536)
+/* Four of the largest packets: what is read is sent while it still is in the processor's own cache. */
+#define ARENA_BYTES (5 * 66 * 1024)
+#define MOST_READS 256
+/* Packets begin at a cache line, the offload header lies before. */
+#define LINE 64
+/* Errors a second that one thread sends, as many at once: the kernel's own limit (net.ipv4.icmp_msgs_per_sec). */
+#define ERRORS_A_SECOND 1000
+
+struct egress {
+  struct worker *worker;
+  uint32_t errors_left;
+  time_t errors_second;
+  uint8_t *arena;
+  struct outbox outbox;
+};
+
+struct egress *egress_create(struct worker *worker) {
+  struct egress *egress = calloc(1, sizeof *egress);
+  if (egress == NULL) return NULL;
+  egress->worker = worker;
+  egress->arena = aligned_alloc(LINE, ARENA_BYTES);
+  struct outbox *outbox = &egress->outbox;
+  outbox->counters = &worker->counters;
+  outbox->stop = &worker->shared->stop;
+  for (int i = 0; i < 2; i++) {
+    outbox->sockets[i] = worker->sockets[i];
+    outbox->segmentation[i] = &worker->shared->segmentation[i];
+  }
+  if (egress->arena != NULL) return egress;
+  free(egress);
+  return NULL;
+}
+
+void egress_free(struct egress *egress) {
+  if (egress == NULL) return;
+  free(egress->arena);
+  free(egress);
+}
+
+static bool may_send_error(struct egress *egress) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  if (now.tv_sec != egress->errors_second) {
+    egress->errors_second = now.tv_sec;
+    egress->errors_left = ERRORS_A_SECOND;
+  }
+  if (egress->errors_left == 0) return false;
+  egress->errors_left--;
+  return true;
+}
+
+/* Counts a packet that goes nowhere, and tells its sender. */
+static void refuse(struct egress *egress, const struct view *view, const struct settings *settings,
+                   enum reason reason, enum icmp_error error) {
+  struct virtio_net_hdr offload = {0};
+  uint8_t reply[LARGEST_ICMP_ERROR];
+  count(&egress->worker->counters.drops[reason], 1);
+  if (!settings->own[view->family].present || !may_send_error(egress)) return;
+  size_t length = icmp_error(reply, view, error, settings->addresses[view->family], settings->mtu);
+  struct iovec vectors[2] = {{&offload, sizeof offload}, {reply, length}};
+  /* An error that does not get through is lost like any packet. */
+  if (length > 0 && writev(egress->worker->tun, vectors, 2) < 0) return;
+}
+
+/* To all hosts of some kind, as the kernel itself sends on every device: nobody expects them to pass a tunnel. */
+static bool is_multicast(const struct view *view) {
+  uint8_t first = *view_destination(view);
+  return view->family == INNER_IPV4 ? first >> 4 == 14 : first == 0xff;
+}
+
+static void carry_super(struct egress *egress, struct split *split, struct peer *peer, const struct endpoint *to) {
+  for (uint32_t i = 0; i < split->count; i++) {
+    const uint8_t *payload;
+    uint8_t *header = outbox_header(&egress->outbox);
+    uint32_t bytes = split_segment(split, i, header, &payload);
+    outbox_add(&egress->outbox, peer, to, header, split->header, payload, bytes);
+  }
+}
+
+static void carry(struct egress *egress, const struct settings *settings, const struct virtio_net_hdr *offload,
+                  uint8_t *bytes, size_t length) {
+  struct worker *worker = egress->worker;
+  struct view view;
+  struct split split;
+  bool super = offload->gso_type != VIRTIO_NET_HDR_GSO_NONE;
+  if (!parse_packet(bytes, length, &view) ||
+      !(super ? split_begin(&split, &view, offload) : complete_checksum(&view, offload))) {
+    count(&worker->counters.drops[REASON_MALFORMED], 1);
+    return;
+  }
+  struct peer *peer = peers_match(&worker->shared->peers, view.family, view_destination(&view));
+  if (peer == NULL) {
+    if (!is_multicast(&view)) refuse(egress, &view, settings, REASON_UNKNOWN_DESTINATION, ICMP_ERROR_NO_ROUTE);
+    return;
+  }
+  const struct endpoint *to = &peer->endpoints[view.family];
+  if (to->length == 0) {
+    refuse(egress, &view, settings, REASON_UNREACHABLE, ICMP_ERROR_NO_ROUTE);
+    return;
+  }
+  if (view_hops(&view) <= 1) {
+    refuse(egress, &view, settings, REASON_TTL_EXPIRED, ICMP_ERROR_EXPIRED);
+    return;
+  }
+  uint32_t largest = super ? split.header + (split.payload < split.size ? split.payload : split.size) : view.length;
+  if (largest > settings->mtu && view.dont_fragment) {
+    refuse(egress, &view, settings, REASON_TOO_LARGE, ICMP_ERROR_TOO_BIG);
+    return;
+  }
+  take_hop(&view);
+  if (super) {
+    split_sum(&split);
+    carry_super(egress, &split, peer, to);
+  } else {
+    outbox_add(&egress->outbox, peer, to, bytes, view.length, NULL, 0);
+  }
+}
+
+enum turn egress_turn(struct egress *egress) {
+  struct worker *worker = egress->worker;
+  const struct settings *settings = atomic_load_explicit(&worker->shared->settings, memory_order_acquire);
+  enum turn turn = TURN_MORE;
+  size_t at = 0;
+  for (int reads = 0; reads < MOST_READS && at + LINE + LARGEST_READ <= ARENA_BYTES; reads++) {
+    uint8_t *packet = egress->arena + at + LINE, *start = packet - OFFLOAD_BYTES;
+    ssize_t length = read(worker->tun, start, LARGEST_READ);
+    if (length < 0) {
+      if (errno == EINTR) continue;
+      turn = errno == EAGAIN ? TURN_IDLE : TURN_LOST;
+      break;
+    }
+    if ((size_t)length <= OFFLOAD_BYTES) continue;
+    struct virtio_net_hdr offload;
+    memcpy(&offload, start, sizeof offload);
+    size_t bytes = (size_t)length - OFFLOAD_BYTES;
+    carry(egress, settings, &offload, packet, bytes);
+    at += LINE + ((bytes + LINE - 1) & ~(size_t)(LINE - 1));
+  }
+  outbox_flush(&egress->outbox);
+  return turn;
+}

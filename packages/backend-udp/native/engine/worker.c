@@ -1,0 +1,62 @@
+#include "worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/resource.h>
+
+/*
+ * The kernel carries packets before any process runs, and the threads that do it here are to come close: while the host is
+ * busy, pods would else wait for their network. Not allowed, it is done without.
+ */
+#define NICENESS (-15)
+
+enum source { SOURCE_WAKE, SOURCE_TUN, SOURCE_IPV4, SOURCE_IPV6, SOURCES };
+
+struct readiness {
+  bool tun, sockets[2];
+};
+
+static bool anything(const struct readiness *ready) { return ready->tun || ready->sockets[0] || ready->sockets[1]; }
+
+/* Sleeps until there is something to do. Without a device what arrives is still read, and thrown away and counted. */
+static void wait_for_work(struct worker *worker, bool lost, struct readiness *ready) {
+  struct pollfd polled[SOURCES] = {{.fd = worker->wake, .events = POLLIN},
+                                   {.fd = lost ? -1 : worker->tun, .events = POLLIN},
+                                   {.fd = worker->sockets[0], .events = POLLIN},
+                                   {.fd = worker->sockets[1], .events = POLLIN}};
+  if (poll(polled, SOURCES, -1) < 0) return;
+  ready->tun = polled[SOURCE_TUN].revents != 0;
+  ready->sockets[0] = polled[SOURCE_IPV4].revents != 0;
+  ready->sockets[1] = polled[SOURCE_IPV6].revents != 0;
+}
+
+void *worker_run(void *argument) {
+  struct worker *worker = argument;
+  struct shared *shared = worker->shared;
+  struct grace *grace = &shared->peers.grace;
+  struct readiness ready = {true, {true, true}};
+  bool lost = false;
+  (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread alone */
+  while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
+    grace_round(grace, worker->number);
+    bool busy = anything(&ready);
+    for (int family = 0; family < 2; family++) {
+      if (worker->sockets[family] < 0 || !busy) continue;
+      enum turn turn = ingress_turn(worker->ingress, family);
+      ready.sockets[family] = turn == TURN_MORE;
+      /* What was just handed to the kernel may have been answered by now. */
+      if (turn == TURN_MORE) ready.tun = true;
+    }
+    if (busy && !lost) {
+      enum turn turn = egress_turn(worker->egress);
+      ready.tun = turn == TURN_MORE;
+      lost = turn == TURN_LOST;
+      if (lost) atomic_store(&shared->device_lost, true);
+    }
+    if (anything(&ready)) continue;
+    grace_wait(grace, worker->number);
+    wait_for_work(worker, lost, &ready);
+  }
+  grace_wait(grace, worker->number);
+  return NULL;
+}
