@@ -30,6 +30,8 @@ export interface DataPath {
 /** What a data path is opened with. */
 export interface DataPathContext {
   readonly linux: Linux;
+  /** Who this host is, the same after a reboot. */
+  readonly hostId: string;
   readonly options: UdpOptions;
   /** The families of the inner packets: those of the network's configuration. */
   readonly families: readonly Family[];

@@ -12,3 +12,9 @@ export type {
 export { DEVICE } from './data-path.js';
 export { endpointId, udpOptions } from './options.js';
 export type { DataPathChoice, FilterMode, UdpOptions } from './options.js';
+export { udp } from './backend.js';
+export type { UdpComponents } from './backend.js';
+export { UdpNetwork } from './udp-network.js';
+export type { UdpNetworkStatus } from './udp-network.js';
+export { udpLease } from './lease.js';
+export type { UdpLeaseInit } from './lease.js';

@@ -105,6 +105,7 @@ napi_value program_info(napi_env env, napi_callback_info info) {
   }
   NAPI_OR_THROW(env, napi_create_string_utf8(env, found.name, strnlen(found.name, sizeof found.name), &name));
   if (!set_property(env, object, "id", make_u32(env, found.id)) || !set_property(env, object, "name", name) ||
+      !set_property(env, object, "verified", make_u32(env, found.verified_insns)) ||
       !set_property(env, object, "maps", ids))
     return NULL;
   return object;

@@ -10,7 +10,7 @@ napi_value bytecode(napi_env env, napi_callback_info info);
 napi_value load_program(napi_env env, napi_callback_info info);
 /* (id) -> fd */
 napi_value program_by_id(napi_env env, napi_callback_info info);
-/* (fd) -> { id, name, maps: ids } */
+/* (fd) -> { id, name, verified, maps: ids } */
 napi_value program_info(napi_env env, napi_callback_info info);
 /* (fd) */
 napi_value close_fd(napi_env env, napi_callback_info info);

@@ -86,7 +86,7 @@ INLINE int send(struct __sk_buff *skb, struct route *route, __u32 inner)
 			outer.ip.saddr.in6_u.u6_addr32[i] = config.address6[i];
 			outer.ip.daddr.in6_u.u6_addr32[i] = route->endpoint[i];
 		}
-		if (grow(skb, sizeof(outer), BPF_F_ADJ_ROOM_ENCAP_L3_IPV6)) return drop(TOO_LARGE);
+		if (!is_set6(config.address6) || grow(skb, sizeof(outer), BPF_F_ADJ_ROOM_ENCAP_L3_IPV6)) return drop(TOO_LARGE);
 		if (skb_store(skb, ETH_HLEN, &outer, sizeof(outer), 0)) return drop(OVERLOAD);
 	}
 	count(SENT, packets, inner);

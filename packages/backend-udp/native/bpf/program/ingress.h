@@ -19,7 +19,6 @@ struct inner {
 	bool is_ipv6;
 	bool tcp_data; // a TCP segment with payload
 	bool for_us; // the destination is in a subnet of this host
-	struct route *route; // of the source
 };
 
 // A packet that is not what it says: 0 lets it pass.
@@ -31,17 +30,15 @@ INLINE int judge(__u32 reason, __u32 passed)
 }
 
 // The source is not the sender's. Whether that is a stranger, a peer that lies, or one that is behind NAT.
-INLINE int judge_source(struct outer *outer, struct inner *inner)
+INLINE int judge_source(struct outer *outer, struct inner *inner, struct route *route)
 {
 	struct sender_key key = { .is_ipv6 = outer->from_ipv6 };
 	struct stray_key stray = { .outer_is_ipv6 = outer->from_ipv6, .inner_is_ipv6 = inner->is_ipv6 };
-#pragma unroll
-	for (int i = 0; i < 4; i++) {
-		key.address[i] = stray.outer[i] = outer->from[i];
-		stray.inner[i] = inner->source[i];
-	}
+	copy6(key.address, outer->from);
+	copy6(stray.outer, outer->from);
+	copy6(stray.inner, inner->source);
 	if (map_lookup(&senders, &key)) return judge(WRONG_SOURCE, PASSED_WRONG_SOURCE);
-	if (inner->route) {
+	if (route) {
 		__u64 *times = map_lookup(&strays, &stray), one = 1;
 		if (times) *times += 1;
 		else map_update(&strays, &stray, &one, BPF_ANY);
@@ -49,14 +46,12 @@ INLINE int judge_source(struct outer *outer, struct inner *inner)
 	return judge(UNKNOWN_SENDER, PASSED_UNKNOWN_SENDER);
 }
 
-INLINE int judge_packet(struct outer *outer, struct inner *inner)
+INLINE int judge_packet(struct outer *outer, struct inner *inner, struct route *route)
 {
-	if (config.filter == FILTER_OFF) return 0;
-	struct route *route = inner->route;
 	bool known = false;
 	if (route) known = outer->from_ipv6 ? same6(route->sender6, outer->from) : route->sender4 == outer->from[0];
 	if (!known) {
-		int verdict = judge_source(outer, inner);
+		int verdict = judge_source(outer, inner, route);
 		if (verdict) return verdict;
 	}
 	return inner->for_us ? 0 : judge(WRONG_DESTINATION, PASSED_WRONG_DESTINATION);
@@ -81,7 +76,6 @@ INLINE bool read_inner(struct __sk_buff *skb, struct outer *outer, struct inner 
 		inner->source[0] = ip.saddr;
 		inner->source[1] = inner->source[2] = inner->source[3] = 0;
 		inner->for_us = (ip.daddr & config.mask4) == config.subnet4;
-		inner->route = config.filter == FILTER_OFF ? 0 : find_route4(ip.saddr);
 	} else if (version >> 4 == 6) {
 		struct ipv6hdr ip;
 		if (skb_load(skb, at, &ip, sizeof(ip))) return false;
@@ -95,11 +89,9 @@ INLINE bool read_inner(struct __sk_buff *skb, struct outer *outer, struct inner 
 			inner->source[i] = ip.saddr.in6_u.u6_addr32[i];
 			if ((ip.daddr.in6_u.u6_addr32[i] & config.mask6[i]) != config.subnet6[i]) inner->for_us = false;
 		}
-		inner->route = config.filter == FILTER_OFF ? 0 : find_route6(inner->source);
 	} else {
 		return false;
 	}
-	// Of a super-packet beyond 64 kB the headers cannot tell the length.
 	if (length != outer->payload && !(skb->gso_size && skb->len > 0xffff)) return false;
 	__u8 offset = 0;
 	l4 = at + header;
@@ -128,51 +120,60 @@ INLINE int deliver(struct __sk_buff *skb, struct outer *outer, struct inner *inn
 	return redirect(config.tunnel, BPF_F_INGRESS);
 }
 
-INLINE int open_datagram(struct __sk_buff *skb, struct outer *outer, const struct udphdr *udp)
+// What is to be done with a packet whose outer headers have been read.
+enum reading { OURS, NOT_OURS, FRAGMENT, BROKEN };
+
+INLINE enum reading read_outer(struct __sk_buff *skb, struct outer *outer)
 {
-	__u32 length = swap16(udp->len);
-	bool giant = skb->gso_size && skb->len > 0xffff;
-	if (giant) length = skb->len - ETH_HLEN - outer->length + sizeof(*udp);
-	if (length < sizeof(*udp) || ETH_HLEN + outer->length - sizeof(*udp) + length > skb->len) return drop(MALFORMED);
-	outer->payload = length - sizeof(*udp);
-	struct inner inner = {};
-	if (!read_inner(skb, outer, &inner)) return drop(MALFORMED);
-	int verdict = judge_packet(outer, &inner);
-	return verdict ? verdict : deliver(skb, outer, &inner);
+	struct udphdr udp;
+	enum reading reading = OURS;
+	if (config.address4 && skb->protocol == swap16(ETH_P_IP)) {
+		struct iphdr ip;
+		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip))) return NOT_OURS;
+		if (ip.daddr != config.address4 || ip.protocol != IPPROTO_UDP || ip.version != 4 || ip.ihl < 5) return NOT_OURS;
+		// Only the first fragment tells the port. The others find nobody who would put them together.
+		if (ip.frag_off & swap16(IP_OFFSET)) return NOT_OURS;
+		if (skb_load(skb, ETH_HLEN + ip.ihl * 4, &udp, sizeof(udp))) return NOT_OURS;
+		if (ip.frag_off & swap16(IP_MORE)) reading = FRAGMENT;
+		else if (ip.ihl != 5) reading = BROKEN;
+		outer->from[0] = ip.saddr;
+		outer->length = sizeof(ip) + sizeof(udp);
+	} else if (is_set6(config.address6) && skb->protocol == swap16(ETH_P_IPV6)) {
+		struct ipv6hdr ip;
+		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.nexthdr != IPPROTO_UDP) return NOT_OURS;
+		if (ip.daddr.in6_u.u6_addr32[0] != config.address6[0] || ip.daddr.in6_u.u6_addr32[1] != config.address6[1] ||
+		    ip.daddr.in6_u.u6_addr32[2] != config.address6[2] || ip.daddr.in6_u.u6_addr32[3] != config.address6[3])
+			return NOT_OURS;
+		if (skb_load(skb, ETH_HLEN + sizeof(ip), &udp, sizeof(udp))) return NOT_OURS;
+		copy6(outer->from, ip.saddr.in6_u.u6_addr32);
+		outer->from_ipv6 = 1;
+		outer->length = sizeof(ip) + sizeof(udp);
+	} else {
+		return NOT_OURS;
+	}
+	if (udp.dest != config.port) return NOT_OURS;
+	__u32 length = swap16(udp.len), room = skb->len - ETH_HLEN - outer->length + sizeof(udp);
+	// Of a super-packet beyond 64 kB the headers cannot tell the length.
+	if (skb->gso_size && skb->len > 0xffff) length = room;
+	if (length < sizeof(udp) || length > room) return BROKEN;
+	outer->payload = length - sizeof(udp);
+	return reading;
 }
 
 // What is not a datagram for our address and port is left to whoever comes next.
 INLINE int decapsulate(struct __sk_buff *skb)
 {
 	struct outer outer = {};
-	struct udphdr udp;
+	struct inner inner = {};
 	if (skb->vlan_present) return TC_ACT_UNSPEC;
-	if (config.address4 && skb->protocol == swap16(ETH_P_IP)) {
-		struct iphdr ip;
-		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip))) return TC_ACT_UNSPEC;
-		if (ip.daddr != config.address4 || ip.protocol != IPPROTO_UDP || ip.version != 4 || ip.ihl < 5)
-			return TC_ACT_UNSPEC;
-		if (ip.frag_off & swap16(IP_OFFSET)) return TC_ACT_UNSPEC;
-		outer.length = ip.ihl * 4 + sizeof(udp);
-		if (skb_load(skb, ETH_HLEN + ip.ihl * 4, &udp, sizeof(udp)) || udp.dest != config.port) return TC_ACT_UNSPEC;
-		if (ip.frag_off & swap16(IP_MORE)) return drop(TOO_LARGE);
-		if (ip.ihl != 5) return drop(MALFORMED);
-		outer.from[0] = ip.saddr;
-		outer.length = sizeof(ip) + sizeof(udp);
-		return open_datagram(skb, &outer, &udp);
+	enum reading reading = read_outer(skb, &outer);
+	if (reading == NOT_OURS) return TC_ACT_UNSPEC;
+	if (reading == FRAGMENT) return drop(TOO_LARGE);
+	if (reading == BROKEN || !read_inner(skb, &outer, &inner)) return drop(MALFORMED);
+	if (config.filter != FILTER_OFF) {
+		struct route *route = inner.is_ipv6 ? find_route6(inner.source) : find_route4(inner.source[0]);
+		int verdict = judge_packet(&outer, &inner, route);
+		if (verdict) return verdict;
 	}
-	if (config.address6[3] && skb->protocol == swap16(ETH_P_IPV6)) {
-		struct ipv6hdr ip;
-		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.nexthdr != IPPROTO_UDP) return TC_ACT_UNSPEC;
-#pragma unroll
-		for (int i = 0; i < 4; i++) {
-			if (ip.daddr.in6_u.u6_addr32[i] != config.address6[i]) return TC_ACT_UNSPEC;
-			outer.from[i] = ip.saddr.in6_u.u6_addr32[i];
-		}
-		if (skb_load(skb, ETH_HLEN + sizeof(ip), &udp, sizeof(udp)) || udp.dest != config.port) return TC_ACT_UNSPEC;
-		outer.from_ipv6 = 1;
-		outer.length = sizeof(ip) + sizeof(udp);
-		return open_datagram(skb, &outer, &udp);
-	}
-	return TC_ACT_UNSPEC;
+	return deliver(skb, &outer, &inner);
 }

@@ -20,7 +20,6 @@ struct config {
 	__u32 subnet6[4], mask6[4];
 	__u8 tunnel_mac[ETH_ALEN];
 	__u8 entry_mac[ETH_ALEN];
-	__u32 mtu; // largest inner packet
 };
 volatile const struct config config SECTION(".rodata") = {};
 
@@ -166,6 +165,17 @@ INLINE struct route *find_route4(__be32 address)
 	return 0;
 }
 
+// The first bits of a word, 0 for none or less, all for 32 or more. Without a branch: each one doubles what the verifier
+// has to go through.
+INLINE __u32 mask_of(__s32 bits)
+{
+	bits &= ~(bits >> 31);
+	__s32 rest = 32 - bits;
+	__asm__ volatile("" : "+r"(rest));
+	rest &= ~(rest >> 31);
+	return swap32((__u32)(0xffffffffull << rest));
+}
+
 INLINE struct route *find_route6(const __u32 address[4])
 {
 	__u32 which = 1;
@@ -179,15 +189,24 @@ INLINE struct route *find_route6(const __u32 address[4])
 		length -= 1;
 		struct route6_key key = { .length = length };
 #pragma unroll
-		for (int word = 0; word < 4; word++) {
-			__s32 bits = (__s32)length - word * 32;
-			__u32 mask = bits <= 0 ? 0 : bits >= 32 ? 0xffffffff : (__u32)(0xffffffff00000000ull >> (bits & 31));
-			key.network[word] = address[word] & swap32(mask);
-		}
+		for (int word = 0; word < 4; word++) key.network[word] = address[word] & mask_of((__s32)length - word * 32);
 		struct route *found = map_lookup(&routes6, &key);
 		if (found) return found;
 	}
 	return 0;
+}
+
+INLINE void copy6(__u32 to[4], const __u32 from[4])
+{
+	to[0] = from[0];
+	to[1] = from[1];
+	to[2] = from[2];
+	to[3] = from[3];
+}
+
+INLINE bool is_set6(const volatile __u32 address[4])
+{
+	return (address[0] | address[1] | address[2] | address[3]) != 0;
 }
 
 INLINE bool same6(const __u32 a[4], const __u32 b[4])

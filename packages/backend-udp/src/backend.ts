@@ -1,0 +1,152 @@
+import { FAMILIES, silentLogger } from '@overlay/core';
+import type {
+  AttributesContext,
+  Backend,
+  BackendFactory,
+  BackendInit,
+  BackendSupports,
+  Endpoint,
+  Family,
+  Finding,
+  Host,
+  LeaseAttributes,
+  Logger,
+  Network,
+  OpenContext,
+} from '@overlay/core';
+import { DeclarativeNetwork } from '@overlay/linux';
+import type { Linux } from '@overlay/linux';
+import { firstValueFrom, map, ReplaySubject } from 'rxjs';
+import type { Observable } from 'rxjs';
+import { choosePath, noPath } from './choose-path.js';
+import { DEVICE } from './data-path.js';
+import type { DataPath } from './data-path.js';
+import { UdpDesign, udpOverhead } from './design.js';
+import { kernelPath } from './kernel/kernel-path.js';
+import { endpointId, udpOptions } from './options.js';
+import type { UdpOptions } from './options.js';
+import { UdpNetwork } from './udp-network.js';
+
+const TYPE = 'udp';
+/** Flannel's udp publishes no type. */
+const PUBLISHED_TYPE = '';
+
+const SUPPORTS: BackendSupports = {
+  ipv4: true,
+  ipv6: true,
+  dualStack: true,
+  crossesSubnets: true,
+  encryption: false,
+  survivesAgent: true,
+  flannelInterop: true,
+};
+
+/** What the backend needs of its surroundings. */
+export interface UdpComponents {
+  readonly linux: Linux;
+}
+
+/**
+ * The UDP backend: flannel's `udp` on the wire, without its price. One factory for all networks of a {@link Linux}.
+ */
+export function udp({ linux }: UdpComponents): BackendFactory {
+  // In the order in which they are tried.
+  const paths = [kernelPath(linux)];
+  return { type: TYPE, supports: SUPPORTS, create: (init) => new Udp(linux, paths, init) };
+}
+
+class Udp implements Backend {
+  readonly type = TYPE;
+  readonly supports = SUPPORTS;
+  readonly endpointId: string;
+  /** They change how packets are carried and looked at, and not where they go. */
+  readonly liveOptions = ['DataPath', 'Filter'];
+  readonly #options: UdpOptions;
+  readonly #families: readonly Family[];
+  readonly #logger: Logger;
+
+  constructor(
+    private readonly linux: Linux,
+    private readonly paths: readonly DataPath[],
+    private readonly init: BackendInit,
+  ) {
+    this.#options = udpOptions(init);
+    this.endpointId = endpointId(this.#options);
+    this.#families = FAMILIES.filter((family) => init.netConf[family] !== undefined);
+    this.#logger = init.logger ?? silentLogger;
+  }
+
+  /** Flanneld publishes neither type nor port; the port has to be the same in a cluster of its. */
+  understands({ backendType }: LeaseAttributes): boolean {
+    return backendType === PUBLISHED_TYPE || backendType === TYPE;
+  }
+
+  whyNotBeside(other: Backend): string | undefined {
+    if (!(other instanceof Udp)) return undefined;
+    return `the device ${DEVICE} cannot have two ports at once; change to another backend in between`;
+  }
+
+  overhead(underlay: Family): number {
+    return udpOverhead(underlay);
+  }
+
+  async preflight(options: { readonly host?: Host; readonly signal: AbortSignal }): Promise<readonly Finding[]> {
+    const { host, signal } = options;
+    const general = this.linux.preflight({ netConf: this.init.netConf, signal, ...(host ? { host } : {}) });
+    const { findings } = await choosePath(this.paths, this.#options.dataPath, options);
+    return [...(await general), ...findings];
+  }
+
+  attributes$({ host$ }: AttributesContext): Observable<LeaseAttributes> {
+    return host$.pipe(map((host) => this.#attributes(host)));
+  }
+
+  async open(context: OpenContext): Promise<Network> {
+    const { linux, init } = this;
+    const { signal } = context;
+    const options = this.#options;
+    // The host is asked for here and again by the network: what it is now must not be lost in between.
+    const host$ = new ReplaySubject<Host>(1);
+    const following = context.host$.subscribe(host$);
+    try {
+      const host = await firstValueFrom(host$);
+      const { path, findings } = await choosePath(this.paths, options.dataPath, { host, signal });
+      for (const { level, message } of findings) if (path && level === 'warning') this.#logger.warn(`udp: ${message}`);
+      if (!path) throw noPath(findings);
+      this.#logger.info(`udp: packets take the ${path.name} path`);
+      const { hostId } = init;
+      const families = this.#families;
+      const opened = await path.open({ linux, hostId, options, families, logger: this.#logger, signal });
+      try {
+        const { netConf, recordedNetworks } = init;
+        const design = new UdpDesign({
+          linux,
+          options,
+          netConf,
+          path: opened,
+          ...(recordedNetworks && { recordedNetworks }),
+        });
+        const inner = await DeclarativeNetwork.open(design, linux.reconciler, { ...context, host$ }, init.logger);
+        return new UdpNetwork(inner, path.name, opened, () => following.unsubscribe());
+      } catch (error) {
+        await opened.close();
+        throw error;
+      }
+    } catch (error) {
+      following.unsubscribe();
+      throw error;
+    }
+  }
+
+  #attributes(host: Host): LeaseAttributes {
+    const endpoints: { ipv4?: Endpoint; ipv6?: Endpoint } = {};
+    const add = (family: Family): void => {
+      const own = host[family];
+      if (own) endpoints[family] = { publicIP: own.publicIP };
+    };
+    this.#families.forEach(add);
+    // A family that the host has no address in goes by the other one.
+    if (this.#families.some((family) => host[family] === undefined)) FAMILIES.forEach(add);
+    return { backendType: PUBLISHED_TYPE, ...endpoints };
+  }
+}

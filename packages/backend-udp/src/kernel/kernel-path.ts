@@ -1,0 +1,143 @@
+import { deriveMac, FAMILIES } from '@overlay/core';
+import type { Address, Family, Finding, Mac } from '@overlay/core';
+import type { KernelObject, Linux, LinkObject, OwnMark } from '@overlay/linux';
+import { DEVICE } from '../data-path.js';
+import type { DataPath, DataPathContext, DataPathStatus, OpenDataPath, UdpDevice, UdpPeer } from '../data-path.js';
+import { readCounters, readStrays } from './counters.js';
+import { offloadKind } from './offload-kind.js';
+import type { OffloadObject } from './offload-kind.js';
+import { kernelPreflight } from './preflight.js';
+import { programKind } from './program-kind.js';
+import type { ProgramObject, ProgramSettings } from './program-kind.js';
+import { routeKind } from './route-kind.js';
+import type { UdpRouteObject } from './route-kind.js';
+import { UdpKernel } from './udp-kernel.js';
+
+/** The other end of the tunnel device's pair: single TCP segments come in through it, to be joined. */
+const ENTRY = `${DEVICE}-in`;
+
+const NOTHING = { packets: 0, bytes: 0 };
+
+/**
+ * Packets carried by eBPF programs: they never leave the kernel, and go on while no agent runs. One for all networks of a
+ * network namespace.
+ */
+export function kernelPath(linux: Linux): DataPath {
+  let kernel: UdpKernel | undefined;
+  const load = (): UdpKernel => {
+    kernel ??= new UdpKernel(linux);
+    return kernel;
+  };
+  return {
+    name: 'kernel',
+    preflight: ({ host }) => kernelPreflight(linux, load, host),
+    open: (context) => Promise.resolve(new KernelPath(load(), context)),
+  };
+}
+
+class KernelPath implements OpenDataPath {
+  readonly #kernel: UdpKernel;
+  readonly #context: DataPathContext;
+  readonly #macs: { readonly tunnel: Mac; readonly entry: Mac };
+
+  constructor(kernel: UdpKernel, context: DataPathContext) {
+    this.#kernel = kernel;
+    this.#context = context;
+    const { hostId } = context;
+    this.#macs = { tunnel: deriveMac(`udp ${hostId}`), entry: deriveMac(`udp entry ${hostId}`) };
+    const { reconciler } = context.linux;
+    for (const kind of [offloadKind(kernel), routeKind(kernel), programKind(kernel)]) reconciler.add(kind);
+    kernel.open();
+  }
+
+  device(device: UdpDevice): readonly KernelObject[] {
+    const { tunnel, entry } = this.#macs;
+    const { port, filter } = this.#context.options;
+    const underlay = device.host.interface.name;
+    const settings: ProgramSettings = {
+      tunnel: device.name,
+      entry: ENTRY,
+      underlay,
+      port,
+      filter,
+      addresses: device.addresses,
+      subnets: device.lease.subnets,
+      tunnelMac: tunnel,
+      entryMac: entry,
+    };
+    for (const name of [device.name, ENTRY, underlay]) this.#kernel.names.add(name);
+    const objects: (LinkObject | OffloadObject | ProgramObject)[] = [
+      this.#end(device, device.name, ENTRY, tunnel),
+      this.#end(device, ENTRY, device.name, entry),
+      // The kernel lets a veth join what it receives only if the end that sends does no segmentation of its own.
+      { kind: 'udp-offload', link: device.name, offloads: { gro: true } },
+      { kind: 'udp-offload', link: ENTRY, offloads: { tso: false } },
+      { kind: 'udp-program', link: device.name, direction: 'egress', settings },
+      { kind: 'udp-program', link: underlay, direction: 'ingress', settings },
+    ];
+    return objects;
+  }
+
+  peer({ subnets, endpoints, port, senders }: UdpPeer): readonly KernelObject[] {
+    const sender = (family: Family): Address | undefined =>
+      senders.find((address) => address.includes(':') === (family === 'ipv6'));
+    const sender4 = sender('ipv4');
+    const sender6 = sender('ipv6');
+    const objects: UdpRouteObject[] = [];
+    for (const family of FAMILIES) {
+      const subnet = subnets[family];
+      const endpoint = endpoints[family];
+      if (subnet === undefined || endpoint === undefined) continue;
+      objects.push({
+        kind: 'udp-route',
+        subnet,
+        endpoint,
+        port,
+        ...(sender4 === undefined ? {} : { sender4 }),
+        ...(sender6 === undefined ? {} : { sender6 }),
+      });
+    }
+    return objects;
+  }
+
+  marks(): readonly OwnMark[] {
+    // What bears our mark is all that is found, and the maps belong to the programs.
+    return [
+      { kind: 'udp-program', claim: () => true },
+      { kind: 'udp-route', claim: () => true },
+    ];
+  }
+
+  status(): DataPathStatus {
+    const { isOpen, native, linux } = this.#kernel;
+    if (!isOpen) {
+      return { counters: { sent: NOTHING, received: NOTHING, drops: {}, passed: {} }, offloads: {}, findings: [] };
+    }
+    const { maps } = this.#kernel;
+    const offloads: Record<string, boolean> = {};
+    try {
+      offloads.gro = native.getOffload(linux.netns, DEVICE, 'gro') && !native.getOffload(linux.netns, ENTRY, 'tso');
+    } catch {
+      // The devices are on their way.
+    }
+    return { counters: readCounters(maps), offloads, findings: readStrays(maps).map(strayFinding) };
+  }
+
+  close(): Promise<void> {
+    this.#kernel.close();
+    return Promise.resolve();
+  }
+
+  #end({ alias, mtu }: UdpDevice, name: string, peer: string, mac: Mac): LinkObject {
+    return { kind: 'link', name, type: 'veth', alias, mtu, mac, up: true, noArp: true, veth: { peer } };
+  }
+}
+
+function strayFinding({ outer, inner, packets }: ReturnType<typeof readStrays>[number]): Finding {
+  return {
+    level: 'warning',
+    check: 'udp-sender',
+    message: `packets of ${inner} come from ${outer}, an address that its host does not publish (${packets} so far)`,
+    remedy: 'give that host --public-ip with the address that others see (it is behind NAT, or has a second address)',
+  };
+}

@@ -1,0 +1,60 @@
+import { errorText, OverlayError } from '@overlay/core';
+import type { Finding, Host, Mac } from '@overlay/core';
+import type { Linux } from '@overlay/linux';
+import type { ProgramConfig } from './layout.js';
+import { BpfMaps } from './maps.js';
+import type { UdpKernel } from './udp-kernel.js';
+
+const CHECK = 'udp-kernel';
+/** ARPHRD_ETHER of linux/if_arp.h. */
+const ETHERNET = 1;
+
+/** A configuration with which nothing passes, to have the programs verified. */
+const TRIAL: ProgramConfig = {
+  tunnel: 1,
+  entry: 1,
+  underlay: 1,
+  port: 1,
+  filter: 'enforce',
+  addresses: {},
+  subnets: {},
+  tunnelMac: '02:00:00:00:00:01' as Mac,
+  entryMac: '02:00:00:00:00:02' as Mac,
+};
+
+/** Whether the kernel takes the programs, and the interface has the headers that they expect. */
+export async function kernelPreflight(linux: Linux, load: () => UdpKernel, host: Host | undefined): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  try {
+    verify(load());
+  } catch (error) {
+    if (!(error instanceof OverlayError)) throw error;
+    const [message, ...remedies] = errorText(error).split('; ');
+    findings.push({
+      level: 'error',
+      check: CHECK,
+      message: `the kernel path is not available: ${message}`,
+      remedy: remedies.join('; ') || 'set DataPath to user, or use vxlan',
+    });
+  }
+  const link = host && (await linux.link(host.interface.name));
+  if (link && link.hardwareType !== ETHERNET) {
+    findings.push({
+      level: 'error',
+      check: CHECK,
+      message: `the kernel path needs an Ethernet interface, and ${link.name} is none`,
+      remedy: 'choose another interface with --iface, or set DataPath to user',
+    });
+  }
+  return findings;
+}
+
+/** Loads both programs and lets them go again. Throws OverlayError. */
+function verify({ object, native }: UdpKernel): void {
+  const maps = BpfMaps.open(object, []);
+  try {
+    for (const direction of ['egress', 'ingress'] as const) native.close(object.load(direction, TRIAL, maps.fds));
+  } finally {
+    maps.close();
+  }
+}
