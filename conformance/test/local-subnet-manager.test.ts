@@ -15,7 +15,7 @@ function fileName(subnets: PerFamily<Prefix>): string {
 subnetManagerConformance({
   framework: jestFramework,
   name: 'LocalSubnetManager',
-  supports: { persistent: true, tellsRivals: true, confirms: true },
+  supports: { chooses: true, persistent: true, tellsRivals: true, confirms: true },
   create: async () => {
     const directory = mkdtempSync(join(tmpdir(), 'overlay-conformance-'));
     return {

@@ -7,7 +7,7 @@ import { jestFramework } from './jest-framework.js';
 subnetManagerConformance({
   framework: jestFramework,
   name: 'StaticSubnetManager',
-  supports: { persistent: false, tellsRivals: false, confirms: false },
+  supports: { chooses: true, persistent: false, tellsRivals: false, confirms: false },
   create: async () => {
     let manager: StaticSubnetManager | undefined;
     return {

@@ -1,5 +1,7 @@
 /** What kinds of subnet manager differ in. */
 export interface SubnetManagerSupports {
+  /** Subnets are chosen by the subnet manager. If not, whoever keeps the store gives each host one in each family. */
+  readonly chooses: boolean;
   /** Leases outlive the subnet manager: another one on the same store finds them. */
   readonly persistent: boolean;
   /** Two hosts that publish one address are both told. */
@@ -11,4 +13,9 @@ export interface SubnetManagerSupports {
 export type SubnetManagerFeature = keyof SubnetManagerSupports;
 
 /** Every feature that there is. */
-export const SUBNET_MANAGER_FEATURES: readonly SubnetManagerFeature[] = ['confirms', 'persistent', 'tellsRivals'];
+export const SUBNET_MANAGER_FEATURES: readonly SubnetManagerFeature[] = [
+  'chooses',
+  'confirms',
+  'persistent',
+  'tellsRivals',
+];

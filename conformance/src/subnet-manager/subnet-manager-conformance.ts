@@ -14,7 +14,7 @@ import { DEFAULT_SUBNET_MANAGER_TIMEOUTS } from './timeouts.js';
 export type SubnetManagerConformanceOptions = RunOptions & SubnetManagerSubject;
 
 /**
- * Registers the tests that hold for any subnet manager whose hosts choose their subnets. Which of them apply, `supports`
+ * Registers the tests that hold for any subnet manager. Which of them apply, `supports`
  * tells.
  *
  * @throws OverlayError `OVERLAY_PROFILE_UNKNOWN`, `OVERLAY_IMPLEMENTATION_INVALID`, `OVERLAY_FEATURE_UNKNOWN`.

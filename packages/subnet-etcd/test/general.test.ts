@@ -22,7 +22,7 @@ describeWithEtcd('general tests', () => {
     },
     name: 'EtcdSubnetManager',
     // Of two hosts with one address the second takes over the first one's lease, as flanneld does: see conflicts.test.ts.
-    supports: { persistent: true, tellsRivals: false, confirms: true },
+    supports: { chooses: true, persistent: true, tellsRivals: false, confirms: true },
     create: async () => {
       const prefix = `/store-${stores++}`;
       const key = (subnets: PerFamily<Prefix>): string => `${prefix}/subnets/${formatLeaseKey(subnets)}`;

@@ -62,7 +62,7 @@ export const acquiring: readonly SubnetManagerTest[] = [
   {
     id: 'acquire-full-range',
     title: 'every subnet of the range is given, and then it is said that it is full',
-    features: [],
+    features: ['chooses'],
     needs: [],
     run: async (context) => {
       const held = await Promise.all(numbers(8).map((host) => context.acquire(context.manager(EIGHT), host, EIGHT)));
@@ -120,7 +120,7 @@ export const acquiring: readonly SubnetManagerTest[] = [
   {
     id: 'acquire-wanted',
     title: 'the wanted subnet is given if it is free and fits, else another',
-    features: [],
+    features: ['chooses'],
     needs: [],
     run: async (context) => {
       const first = await context.acquire(context.manager(), 1, CONFS.ipv4, subnet('10.5.99.0/24'));
@@ -136,7 +136,7 @@ export const acquiring: readonly SubnetManagerTest[] = [
   {
     id: 'acquire-reserved',
     title: 'a reserved subnet is given to its host and to nobody else',
-    features: [],
+    features: ['chooses'],
     needs: [],
     run: async (context) => {
       if (context.store.reserve === undefined) return notApplicable('the store has no reservations to make from here');
@@ -153,7 +153,7 @@ export const acquiring: readonly SubnetManagerTest[] = [
   {
     id: 'acquire-other-network',
     title: 'a lease that no longer fits the configuration is left for one that does',
-    features: ['persistent'],
+    features: ['chooses', 'persistent'],
     needs: [],
     run: async (context) => {
       const first = context.manager();
