@@ -27,7 +27,7 @@ export interface AcquireRequest {
 export interface AcquireOptions {
   readonly signal: AbortSignal;
   /** Called with one line when it has to wait for something that others must do, and again when that is another thing. */
-  waiting?(reason: string): void;
+  readonly waiting?: (reason: string) => void;
 }
 
 /** The lease that this host holds. */

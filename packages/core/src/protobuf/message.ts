@@ -59,9 +59,9 @@ export class MessageReader {
   #asked = true;
 
   constructor(
-    private readonly bytes: Buffer,
+    private readonly buffer: Buffer,
     private at = 0,
-    private readonly end = bytes.length,
+    private readonly end = buffer.length,
   ) {}
 
   /** The number of the next field, 0 after the last one. */
@@ -104,12 +104,18 @@ export class MessageReader {
 
   text(): string {
     const { from, to } = this.#span();
-    return this.bytes.toString('utf8', from, to);
+    return this.buffer.toString('utf8', from, to);
+  }
+
+  /** A view of the field, not a copy. */
+  bytes(): Buffer {
+    const { from, to } = this.#span();
+    return this.buffer.subarray(from, to);
   }
 
   message(): MessageReader {
     const { from, to } = this.#span();
-    return new MessageReader(this.bytes, from, to);
+    return new MessageReader(this.buffer, from, to);
   }
 
   #span(): { from: number; to: number } {
@@ -158,7 +164,7 @@ export class MessageReader {
   }
 
   #byte(): number {
-    const byte = this.at < this.end ? this.bytes[this.at++] : undefined;
+    const byte = this.at < this.end ? this.buffer[this.at++] : undefined;
     if (byte === undefined) throw malformed('it ends within a number');
     return byte;
   }
