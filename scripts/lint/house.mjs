@@ -19,7 +19,7 @@ export const house = {
   'packages/linux': { imports: [...core, 'netlink'] },
   'packages/subnet-local': { imports: core },
   'packages/subnet-etcd': { imports: [...core, '@grpc/grpc-js'] },
-  'packages/subnet-kube': { imports: core },
+  'packages/subnet-kube': { imports: [...core, '@kubernetes/client-node'] },
   'packages/backend-*': backend,
   'packages/lab': { imports: [...host, 'commander'] },
   'packages/agent': {

@@ -1,0 +1,185 @@
+import type { Clock, Logger } from '@overlay/core';
+import { errorText, OverlayError } from '@overlay/core';
+import type { ApiClient, Asking } from '../api/api-client.js';
+import type { ApiFailure } from '../api/failure.js';
+import { refused, statusOf } from '../api/failure.js';
+import type { NodeFacts } from '../node/node-facts.js';
+import { readStatus } from '../protobuf/envelope.js';
+import { ListItems } from '../protobuf/list-items.js';
+import type { ReadNodeOptions } from '../protobuf/node.js';
+import { readNode } from '../protobuf/node.js';
+import type { WatchEvent } from '../protobuf/watch-frames.js';
+import { WatchFrames } from '../protobuf/watch-frames.js';
+
+/** Whom a {@link NodeSource} tells what it reads. */
+export interface NodeListener {
+  /** A Node, while everything is being read. */
+  listed(node: NodeFacts): void;
+  /** Everything has been read; what follows are changes. */
+  complete(): void;
+  changed(node: NodeFacts): void;
+  deleted(name: string): void;
+  /** The API server has told something, and be it that nothing has changed. */
+  alive(): void;
+  /** Everything that came at once has been told. */
+  settled(): void;
+}
+
+export interface NodeSourceOptions {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly reading: ReadNodeOptions;
+  readonly timeoutMs: number;
+  readonly silenceMs: number;
+}
+
+/** The history since our version is gone, or never was: everything has to be read once more. */
+export class HistoryLost extends Error {}
+
+/** How long the API server may be silent while it tells all Nodes. It can be busy before it begins. */
+const LIST_SILENCE_MS = 30_000;
+const PATH = '/api/v1/nodes';
+
+/** Reads all Nodes, then their changes, from one API server. */
+export class NodeSource {
+  readonly #options: NodeSourceOptions;
+  /** Not every API server streams what there is at the start of a watch. */
+  #streams = true;
+  #version: string | undefined;
+
+  constructor(options: NodeSourceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Reads everything, and its changes until the API server ends the watch, which it does every few minutes. Where it
+   * cannot do both in one it ends before the first change.
+   *
+   * @throws HistoryLost, ApiFailure
+   */
+  async readAll(listener: NodeListener, signal: AbortSignal): Promise<void> {
+    // What is kept in the memory of the API server will do, so that etcd is not asked by each host: version 0. But once
+    // something newer is known, none that is older.
+    const version = this.#version ?? '0';
+    const match = version === '0' ? '' : '&resourceVersionMatch=NotOlderThan';
+    try {
+      if (this.#streams && (await this.#watchAll(version, listener, signal))) return;
+      await this.#list(`${PATH}?resourceVersion=${version}${match}`, listener, signal);
+    } catch (error) {
+      // A version that it does not know yet, as after restoring a backup: from now on any will do.
+      if (statusOf(error) === 504 || statusOf(error) === 410) this.#version = undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Reads the changes since the last one that was told, until the API server ends the watch.
+   *
+   * @throws HistoryLost, ApiFailure
+   */
+  async follow(listener: NodeListener, signal: AbortSignal): Promise<void> {
+    const path = `${PATH}?watch=1&allowWatchBookmarks=true&resourceVersion=${this.#version ?? '0'}`;
+    await this.#watch(path, listener, { what: 'watching the Nodes', signal }, 'changes');
+  }
+
+  /** False when the API server does not stream what there is. */
+  async #watchAll(version: string, listener: NodeListener, signal: AbortSignal): Promise<boolean> {
+    const path =
+      `${PATH}?watch=1&allowWatchBookmarks=true&sendInitialEvents=true` +
+      `&resourceVersionMatch=NotOlderThan&resourceVersion=${version}`;
+    let begun = false;
+    const noticing: NodeListener = {
+      ...listener,
+      listed: (node) => {
+        begun = true;
+        listener.listed(node);
+      },
+    };
+    try {
+      await this.#watch(path, noticing, { what: 'reading the Nodes', signal }, 'list');
+      return true;
+    } catch (error) {
+      // 400 and 422: it does not know the parameter; 500: its etcd is too old for it.
+      const cannot = !begun && [400, 422, 500].includes(statusOf(error) ?? 0);
+      if (!cannot) throw error;
+      this.#streams = false;
+      this.#options.logger.debug(`the API server does not stream lists, reading them whole: ${errorText(error)}`);
+      return false;
+    }
+  }
+
+  async #list(path: string, listener: NodeListener, signal: AbortSignal): Promise<void> {
+    const { client, reading } = this.#options;
+    const items = new ListItems();
+    const take = (piece: Buffer): void => {
+      listener.alive();
+      for (const item of items.push(piece)) listener.listed(readNode(item, reading));
+    };
+    await client.stream(path, take, () => LIST_SILENCE_MS, { what: 'reading the Nodes', signal });
+    if (!items.complete) throw new Error('the list of the Nodes has no end');
+    this.#version = items.resourceVersion;
+    listener.complete();
+    listener.settled();
+  }
+
+  async #watch(path: string, listener: NodeListener, asking: Asking, phase: 'list' | 'changes'): Promise<void> {
+    const { client, silenceMs } = this.#options;
+    const frames = new WatchFrames();
+    const watch = { phase, highest: Number(this.#version ?? '0') };
+    const take = (piece: Buffer): void => {
+      listener.alive();
+      for (const event of frames.push(piece)) this.#take(event, watch, listener, asking.what);
+      listener.settled();
+    };
+    const patience = (): number => (watch.phase === 'list' ? LIST_SILENCE_MS : silenceMs);
+    await client.stream(path, take, patience, asking);
+    if (watch.phase === 'list') throw new Error('the list of the Nodes has no end');
+  }
+
+  #take(
+    event: WatchEvent,
+    watch: { phase: 'list' | 'changes'; highest: number },
+    listener: NodeListener,
+    what: string,
+  ): void {
+    if (event.type === 'ERROR') {
+      const status = readStatus(event.message);
+      const failure = refused(what, this.#options.client.server, status);
+      throw status.code === 410 ? lost(failure) : failure;
+    }
+    const node = readNode(event.message, this.#options.reading);
+    const version = Number(node.resourceVersion);
+    if (watch.phase === 'list') {
+      if (event.type === 'BOOKMARK' && node.endsInitialEvents === true) {
+        watch.phase = 'changes';
+        watch.highest = version;
+        this.#version = node.resourceVersion;
+        listener.complete();
+      } else if (event.type !== 'BOOKMARK') {
+        listener.listed(node);
+      }
+      return;
+    }
+    // Events come in the order of their versions. A store that was restored from a backup begins with lower ones.
+    if (version < watch.highest) throw new HistoryLost('its versions went backwards, as after restoring a backup');
+    watch.highest = version;
+    this.#version = node.resourceVersion;
+    if (event.type === 'DELETED') listener.deleted(node.name);
+    else if (event.type !== 'BOOKMARK') listener.changed(node);
+  }
+}
+
+/** Whether an attempt to go on where we were tells that everything has to be read once more. */
+export function isHistoryLost(error: unknown): boolean {
+  if (error instanceof HistoryLost) return true;
+  // What cannot be read is not there.
+  if (!(error instanceof OverlayError)) return true;
+  const status = statusOf(error);
+  // Rights may be given and servers become free; all other refusals are about what we ask.
+  return status !== undefined && ![401, 403, 429, 502, 503].includes(status);
+}
+
+function lost(cause: ApiFailure): HistoryLost {
+  return new HistoryLost(`its history does not reach back so far (${cause.message})`, { cause });
+}
