@@ -10,6 +10,7 @@ import type { ChangeLog } from './change-log.js';
 import type { RetryPorts } from './retry.js';
 import { retryDelay } from './retry.js';
 import { HeldReport } from './held-report.js';
+import { RemovalWindow } from './removal-window.js';
 import type { Deferred } from './waiting.js';
 import { deferred, unlessAborted } from './waiting.js';
 
@@ -22,17 +23,21 @@ export interface LeaseFeedContext extends RetryPorts {
   readonly table: LeaseTable;
   readonly log: ChangeLog;
   readonly metrics: Metrics;
+  /** Whether removals may be doubted at all; if not, none waits for others. */
+  readonly doubts: boolean;
   /** What is held is another, or the first snapshot has come. */
   changed(): void;
 }
 
 /**
- * Leads the store's leases through the lease table to whoever gives them to the open networks. Removals that the table doubts are read again
- * from the store once their time is over, and go only when they are still absent then.
+ * Leads the store's leases through the lease table to whoever gives them to the open networks. Removals that come one by
+ * one are judged together, see {@link RemovalWindow}. Those that the table doubts are read again from the store once their
+ * time is over, and go only when they are still absent then.
  */
 export class LeaseFeed {
   readonly #context: LeaseFeedContext;
   readonly #held: HeldReport;
+  readonly #window: RemovalWindow | undefined;
   readonly #firstSnapshot: Deferred<void> = deferred();
   #subscription: Subscription | undefined;
   #cancelRetry: (() => void) | undefined;
@@ -47,6 +52,14 @@ export class LeaseFeed {
   constructor(context: LeaseFeedContext) {
     this.#context = context;
     this.#held = new HeldReport(context);
+    const { table, clock, doubts } = context;
+    if (doubts) {
+      this.#window = new RemovalWindow({
+        table,
+        clock,
+        give: (changes) => this.#give(table.changes(changes, clock.now())),
+      });
+    }
   }
 
   /** Whether the store has told all leases at least once. */
@@ -111,6 +124,7 @@ export class LeaseFeed {
     this.#subscription?.unsubscribe();
     this.#cancelRetry?.();
     this.#cancelReread?.();
+    this.#window?.clear();
     this.#held.close();
     this.#sink = undefined;
   }
@@ -133,9 +147,11 @@ export class LeaseFeed {
     if (this.#early !== undefined) {
       this.#keepEarly(this.#early, event);
     } else if (event.type === 'snapshot') {
+      this.#window?.clear();
       this.#give(table.snapshot(event.leases, clock.now()));
     } else {
-      this.#give(table.changes(event.changes, clock.now()));
+      const changes = this.#window?.take(event.changes) ?? event.changes;
+      if (changes.length > 0) this.#give(table.changes(changes, clock.now()));
     }
     if (event.type === 'snapshot' && !this.#hasSnapshot) {
       this.#hasSnapshot = true;

@@ -104,7 +104,15 @@ export class Supervisor {
       ...(doubtFraction !== undefined && { doubtFraction }),
     });
     const metrics = options.metrics ?? noMetrics;
-    this.feed = new LeaseFeed({ ...ports, subnetManager, table: this.table, log, metrics, changed });
+    this.feed = new LeaseFeed({
+      ...ports,
+      subnetManager,
+      table: this.table,
+      log,
+      metrics,
+      doubts: holdMs !== 0,
+      changed,
+    });
     this.host = new HostWatch(options.host$, ports, {
       log,
       fatal,

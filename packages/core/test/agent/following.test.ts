@@ -218,7 +218,7 @@ describe('following the peers', () => {
     await started(30);
     world.store.set(peer('n31', '10.244.31.0/24', 140));
     world.store.delete('n1');
-    await settle();
+    await world.clock.advance(250);
     const { updates } = world.backend.network;
     expect(updates.map(({ type }) => type)).toEqual(['snapshot', 'delta', 'delta']);
     expect(updates[1]).toMatchObject({ set: [{ key: 'n31' }], deleted: [] });
@@ -311,6 +311,70 @@ describe('rule 10: many removals at once are doubted', () => {
     world.store.replace([]);
     await settle();
     expect(told()).toEqual([]);
+  });
+
+  test('removals that come one by one are doubted as the burst that they are', async () => {
+    await started(10);
+    for (let at = 1; at <= 10; at++) {
+      world.store.delete(`n${at}`);
+      await world.clock.advance(50);
+    }
+    await world.clock.advance(1_000);
+    expect(told()).toHaveLength(10);
+    expect(world.agent.status().heldRemovalCount).toBe(10);
+    expect(world.logger.matching(/the removal of 10 of 10 peers at once/)).toHaveLength(1);
+    await world.clock.advance(60_000);
+    expect(told()).toEqual([]);
+  });
+
+  test('subnets that become others one by one are doubted so, too', async () => {
+    await started(10);
+    for (let at = 1; at <= 10; at++) world.store.set(peer(`n${at}`, `10.244.${at + 100}.0/24`, at + 100));
+    await world.clock.advance(1_000);
+    expect(world.agent.status().heldRemovalCount).toBe(10);
+    expect([...world.backend.network.peers.values()].map(({ subnets }) => subnets.ipv4)).toContain('10.244.1.0/24');
+  });
+
+  test('one removal waits a moment, many in a row a second at most, and nothing else waits', async () => {
+    await started(100);
+    world.store.delete('n1');
+    world.store.set(peer('n2', '10.244.2.0/24', 222));
+    await world.clock.advance(249);
+    expect(told()).toHaveLength(100);
+    expect(world.backend.network.peers.get('n2')?.attributes.ipv4?.publicIP).toBe('192.0.2.222');
+    await world.clock.advance(1);
+    expect(told()).toHaveLength(99);
+    for (let at = 10; at < 16; at++) {
+      world.store.delete(`n${at}`);
+      await world.clock.advance(200);
+    }
+    // The first five within the second.
+    expect(told()).toHaveLength(94);
+    await world.clock.advance(50);
+    expect(told()).toHaveLength(93);
+  });
+
+  test('what is back before that was never gone, and a snapshot is the last word', async () => {
+    await started(3);
+    world.store.delete('n1');
+    world.store.set(peer('n1', '10.244.1.0/24', 101));
+    await world.clock.advance(1_000);
+    world.store.delete('n2');
+    world.store.replace(peers(3));
+    await world.clock.advance(1_000);
+    expect(told()).toEqual(['n1', 'n2', 'n3']);
+    expect(world.backend.network.updates).toHaveLength(1);
+    expect(world.clock.pending).toBe(0);
+  });
+
+  test('a subnet that goes to another host has it when its removal is through', async () => {
+    await started(3);
+    world.store.delete('n1');
+    world.store.set(peer('new', '10.244.1.0/24', 150));
+    await settle();
+    expect(told()).toEqual(['n1', 'n2', 'n3']);
+    await world.clock.advance(250);
+    expect(told()).toEqual(['n2', 'n3', 'new']);
   });
 
   test('few removals go at once', async () => {

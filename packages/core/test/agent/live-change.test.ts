@@ -41,6 +41,9 @@ function expectAlone(type: string): void {
   expect([...cluster.gaps]).toEqual([]);
 }
 
+/** How long a removal waits for others, in milliseconds. */
+const REMOVAL_MS = 250;
+
 describe('a change of backend in a cluster', () => {
   test.each(orders([0, 1, 2]))('host by host, in the order %i %i %i', async (...order) => {
     cluster = await Cluster.start(3);
@@ -130,7 +133,7 @@ describe('what keeps the old backend', () => {
       ]);
     }
     cluster.store.delete('flanneld');
-    await settle();
+    await cluster.clock.advance(REMOVAL_MS);
     expect(cluster.hosts.map((host) => host.agent.status().applying?.phase)).toEqual(['retiring', 'retiring']);
     await cluster.clock.advance(RETIRE_MS);
     expectAlone('other');
@@ -145,6 +148,7 @@ describe('what keeps the old backend', () => {
     await cluster.clock.advance(RETIRE_MS * 3);
     expect(types()).toEqual(['fake other fake', 'fake other fake']);
     cluster.store.delete('flanneld');
+    await cluster.clock.advance(REMOVAL_MS);
     await cluster.clock.advance(RETIRE_MS);
     expectAlone('other');
   });
