@@ -17,8 +17,6 @@ export interface CallOptions {
 export type Duplex<Request, Response> = Grpc.ClientDuplexStream<Request, Response>;
 
 const OPTIONS: Grpc.ChannelOptions = {
-  // Nothing is shared with other channels of the process: they may have other certificates.
-  'grpc.use_local_subchannel_pool': 1,
   // A list of all leases is one message; etcd sets no limit either.
   'grpc.max_receive_message_length': -1,
   'grpc-node.flow_control_window': 4 * 1024 * 1024,
@@ -38,22 +36,29 @@ export class Connection {
   readonly #streams = new Set<{ cancel(): void }>();
   #closed = false;
 
-  /** gRPC is loaded when the first connection is made, which no agent on another store ever does. */
-  static async open(endpoint: Endpoint, tls: TlsContents): Promise<Connection> {
-    return new Connection(await import('@grpc/grpc-js'), endpoint, tls);
+  /**
+   * gRPC is loaded when the first connection is made, which no agent on another store ever does.
+   *
+   * @param shared may be one that others in this process have to the same member, without TLS: half of what a connection
+   *   costs etcd is making it. Not when one has failed; the next one has to be another.
+   */
+  static async open(endpoint: Endpoint, tls: TlsContents, shared: boolean): Promise<Connection> {
+    return new Connection(await import('@grpc/grpc-js'), endpoint, tls, shared);
   }
 
   private constructor(
     private readonly grpc: typeof Grpc,
     readonly endpoint: Endpoint,
     readonly tls: TlsContents,
+    shared: boolean,
   ) {
     const { credentials, Client } = grpc;
     const { host, target, secure } = endpoint;
+    const options = { ...OPTIONS, 'grpc.use_local_subchannel_pool': shared && !secure ? 0 : 1 };
     if (!secure) {
-      this.#client = new Client(target, credentials.createInsecure(), OPTIONS);
+      this.#client = new Client(target, credentials.createInsecure(), options);
     } else if (isIP(host) === 0) {
-      this.#client = new Client(target, credentials.createSsl(tls.ca, tls.key, tls.cert), OPTIONS);
+      this.#client = new Client(target, credentials.createSsl(tls.ca, tls.key, tls.cert), options);
     } else {
       // gRPC would send the address as a server name, which RFC 6066 forbids and Node warns of. Some name has to be sent;
       // what counts is the address in the certificate.
@@ -61,7 +66,7 @@ export class Connection {
         checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(host, certificate),
       };
       const channel = credentials.createSsl(tls.ca, tls.key, tls.cert, identity);
-      this.#client = new Client(target, channel, { ...OPTIONS, 'grpc.ssl_target_name_override': 'etcd' });
+      this.#client = new Client(target, channel, { ...options, 'grpc.ssl_target_name_override': 'etcd' });
     }
   }
 

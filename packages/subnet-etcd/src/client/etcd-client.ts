@@ -46,6 +46,8 @@ export class EtcdClient {
   #at: number;
   #connection: Promise<Connection> | undefined;
   #current: Connection | undefined;
+  /** A connection has failed: from now on none is shared with others in this process. */
+  #leftOne = false;
   #cancelLook: (() => void) | undefined;
   readonly #closing = new AbortController();
 
@@ -178,7 +180,7 @@ export class EtcdClient {
   async #connect(): Promise<Connection> {
     const { endpoints, tls } = this.#options;
     const endpoint = endpoints[this.#at % endpoints.length];
-    const connection = await Connection.open(endpoint, await readTlsFiles(endpoint.secure ? tls : {}));
+    const connection = await Connection.open(endpoint, await readTlsFiles(endpoint.secure ? tls : {}), !this.#leftOne);
     if (this.#closing.signal.aborted) connection.close();
     else this.#scheduleLook(connection);
     return (this.#current = connection);
@@ -191,6 +193,7 @@ export class EtcdClient {
     this.#current = undefined;
     this.#connection = undefined;
     this.#at++;
+    this.#leftOne = true;
     this.#cancelLook?.();
   }
 
