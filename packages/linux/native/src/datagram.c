@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "datagram.h"
 
 #include <arpa/inet.h>
