@@ -36,6 +36,7 @@ const needs = {
     { debian: 'nftables', command: 'nft' },
     { debian: 'tcpdump', command: 'tcpdump' },
     { debian: 'ethtool', command: 'ethtool' },
+    { debian: 'bpftool', command: 'bpftool' },
   ],
   // Servers for the tests of distributed stores; where they are missing those tests are skipped.
   stores: [

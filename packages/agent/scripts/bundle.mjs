@@ -67,7 +67,9 @@ async function bundlePrograms() {
     define: { OVERLAY_VERSION: JSON.stringify(version), 'import.meta.url': '__bundleUrl' },
     banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
   });
-  cpSync(path.join(packageFolder('@overlay/linux'), 'prebuilds'), path.join(bundle, 'prebuilds'), { recursive: true });
+  for (const name of ['@overlay/linux', '@overlay/backend-udp']) {
+    cpSync(path.join(packageFolder(name), 'prebuilds'), path.join(bundle, 'prebuilds'), { recursive: true });
+  }
 }
 
 /** Resolves when the process has ended, whatever came of it. */

@@ -21,6 +21,8 @@ function files(ending, ...folders) {
 }
 
 const shared = join(linux, 'src');
+/** Of them what both addons use. */
+const support = ['support', 'thread', 'netns'].map((name) => join(shared, `${name}.c`));
 
 /** Loads the programs into the kernel: they are inside it. */
 function bpfAddon() {
@@ -28,7 +30,7 @@ function bpfAddon() {
   const bytecode = compileBytecode();
   return {
     name: 'overlay-bpf',
-    sources: [...files('.c', folder), join(shared, 'support.c')],
+    sources: [...files('.c', folder), ...['support', 'thread', 'netns'].map((name) => join(shared, `${name}.c`))],
     headers: [...files('.h', folder, shared), bytecode],
     includes: [shared, dirname(bytecode)],
   };
@@ -40,7 +42,7 @@ function engineAddon() {
   const folders = [engine, ...['packet', 'table', 'io'].map((name) => join(engine, name))];
   return {
     name: 'udp-engine',
-    sources: [...files('.c', ...folders), ...['support', 'thread', 'netns'].map((name) => join(shared, `${name}.c`))],
+    sources: [...files('.c', ...folders), ...support],
     headers: files('.h', ...folders, shared),
     includes: [shared],
     optimize: '-O3',

@@ -1,4 +1,4 @@
-import { FAMILIES, silentLogger } from '@overlay/core';
+import { abortError, FAMILIES, silentLogger, throwIfAborted } from '@overlay/core';
 import type {
   AttributesContext,
   Backend,
@@ -16,15 +16,15 @@ import type {
 } from '@overlay/core';
 import { DeclarativeNetwork } from '@overlay/linux';
 import type { Linux } from '@overlay/linux';
-import { firstValueFrom, map, ReplaySubject } from 'rxjs';
+import { firstValueFrom, fromEvent, map, merge, mergeMap, ReplaySubject, throwError } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { choosePath, noPath } from './choose-path.js';
 import { DEVICE } from './data-path.js';
-import type { DataPath } from './data-path.js';
 import { UdpDesign, udpOverhead } from './design.js';
-import { kernelPath } from './kernel/kernel-path.js';
 import { endpointId, udpOptions } from './options.js';
 import type { UdpOptions } from './options.js';
+import { pathSources } from './paths.js';
+import type { PathSource } from './paths.js';
 import { UdpNetwork } from './udp-network.js';
 
 const TYPE = 'udp';
@@ -50,8 +50,7 @@ export interface UdpComponents {
  * The UDP backend: flannel's `udp` on the wire, without its price. One factory for all networks of a {@link Linux}.
  */
 export function udp({ linux }: UdpComponents): BackendFactory {
-  // In the order in which they are tried.
-  const paths = [kernelPath(linux)];
+  const paths = pathSources(linux);
   return { type: TYPE, supports: SUPPORTS, create: (init) => new Udp(linux, paths, init) };
 }
 
@@ -67,7 +66,7 @@ class Udp implements Backend {
 
   constructor(
     private readonly linux: Linux,
-    private readonly paths: readonly DataPath[],
+    private readonly paths: readonly PathSource[],
     private readonly init: BackendInit,
   ) {
     this.#options = udpOptions(init);
@@ -109,7 +108,7 @@ class Udp implements Backend {
     const host$ = new ReplaySubject<Host>(1);
     const following = context.host$.subscribe(host$);
     try {
-      const host = await firstValueFrom(host$);
+      const host = await firstValue(host$, signal);
       const { path, findings } = await choosePath(this.paths, options.dataPath, { host, signal });
       for (const { level, message } of findings) if (path && level === 'warning') this.#logger.warn(`udp: ${message}`);
       if (!path) throw noPath(findings);
@@ -149,4 +148,13 @@ class Udp implements Backend {
     if (this.#families.some((family) => host[family] === undefined)) FAMILIES.forEach(add);
     return { backendType: PUBLISHED_TYPE, ...endpoints };
   }
+}
+
+/** The first value, which may be long in coming; rejects with `OVERLAY_ABORTED` when the signal is given before. */
+function firstValue<T>(values$: Observable<T>, signal: AbortSignal): Promise<T> {
+  throwIfAborted('opening the udp network', signal);
+  const aborted$ = fromEvent(signal, 'abort').pipe(
+    mergeMap(() => throwError(() => abortError('opening the udp network', signal))),
+  );
+  return firstValueFrom(merge(values$, aborted$));
 }

@@ -2,6 +2,7 @@ import { OverlayError } from '@overlay/core';
 import type { Finding, Host } from '@overlay/core';
 import type { DataPath } from './data-path.js';
 import type { DataPathChoice } from './options.js';
+import type { PathSource } from './paths.js';
 
 /** A data path that works here, or what is wrong with those that may be taken. */
 export type PathVerdict =
@@ -13,13 +14,14 @@ export type PathVerdict =
  * not work are given as warnings where another one does.
  */
 export async function choosePath(
-  paths: readonly DataPath[],
+  sources: readonly PathSource[],
   choice: DataPathChoice,
   options: { readonly host?: Host; readonly signal: AbortSignal },
 ): Promise<PathVerdict> {
   const refused: Finding[] = [];
-  for (const path of paths) {
-    if (choice !== 'auto' && path.name !== choice) continue;
+  for (const source of sources) {
+    if (choice !== 'auto' && source.name !== choice) continue;
+    const path = await source.load();
     const findings = await path.preflight(options);
     if (findings.every(({ level }) => level !== 'error')) {
       const before = refused.map((finding) => ({ ...finding, level: 'warning' as const }));

@@ -61,13 +61,13 @@ export interface UdpPeer {
   /** Its subnets, by the family of the inner packets. */
   readonly subnets: PerFamily<Prefix>;
   /**
-   * Where inner packets of a family go. The address is of that same family, if both hosts have one there, else of the
-   * other one.
+   * Where inner packets of a family go, and from where they may come. The address is of that same family, if both hosts
+   * have one there, else of the other one, so that both choose alike.
    */
   readonly endpoints: PerFamily<Address>;
   /** UDP port there. What it sends may come from any port: one for each flow spreads them over the queues of a NIC. */
   readonly port: number;
-  /** All addresses from which it may send: those that it publishes. */
+  /** All addresses that it publishes, to tell a stranger from a peer that says what is not so. */
   readonly senders: readonly Address[];
 }
 

@@ -45,6 +45,8 @@ export type { Link } from './netlink/rtnetlink/link.js';
 // This process
 export { releaseProgramPages } from './process/program-pages.js';
 
+export type { KernelSession } from './kernel/session.js';
+
 // The host
 export type { InterfaceOptions } from './host/index.js';
 export { chooseInterface, observeHost, parseInterfaceOptions } from './host/index.js';

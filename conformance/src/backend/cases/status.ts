@@ -19,13 +19,14 @@ async function refused(context: BackendTestContext): Promise<void> {
   const { failed, pending, problems, objects: wanted, peers } = network.status();
   equal(peers, 1);
   ok(wanted > objects, 'a peer wants objects');
-  equal(failed + pending, wanted - objects, 'each object that is not in place counts');
+  // What needs no netlink has come through all the same.
+  ok(failed + pending <= wanted - objects, 'more objects are not in place than the peer wants');
   ok(failed > 0, 'nothing counts as refused');
   const told = problems.filter((problem) => problem.peer === peer.key);
   if (told.length === 0) fail(`the peer is not told: ${JSON.stringify(problems)}`);
   for (const { message } of told) match(message, /^[^\n]+$/);
   // What is there is there, whatever cannot be added to it.
-  deepEqual((await host.view()).differences(before), []);
+  deepEqual(before.minus(await host.view()).items, []);
   faults.refusing = false;
   await until(
     () => `the peer is put in place when that is allowed: ${JSON.stringify(network.status())}`,

@@ -1,8 +1,9 @@
+import { addressBytes } from '@overlay/core';
 import type { Address, Family } from '@overlay/core';
 
 /** One object of a host's data path, in words, without what changes by itself. */
 export interface ViewItem {
-  readonly kind: 'link' | 'address' | 'route' | 'neighbour' | 'fdb';
+  readonly kind: 'link' | 'address' | 'route' | 'neighbour' | 'fdb' | 'program' | 'map';
   /** What tells it apart from others. */
   readonly key: string;
   /** The device that it is, or is on. */
@@ -10,6 +11,8 @@ export interface ViewItem {
   readonly family?: Family;
   /** Everything about it that must stay, for comparing and for showing. */
   readonly text: string;
+  /** Its bytes, where those are all that is known of it: addresses are found in them. */
+  readonly bytes?: Uint8Array;
   /** As the environment told it. */
   readonly raw: Readonly<Record<string, unknown>>;
 }
@@ -53,6 +56,10 @@ export class View {
 
   /** Whether an address shows in any object. */
   mentions(address: Address): boolean {
-    return this.items.some(({ text }) => text.split(/[\s"/,=[\]{}]+/).includes(address));
+    const inBytes = Buffer.from(addressBytes(address));
+    return this.items.some(
+      ({ text, bytes }) =>
+        text.split(/[\s"/,=[\]{}]+/).includes(address) || (bytes && Buffer.from(bytes).includes(inBytes)),
+    );
   }
 }

@@ -1,6 +1,7 @@
 import type { Lease, Logger, Metrics } from '@overlay/core';
 import { Agent, errorText, FAMILIES, makePlan, noMetrics } from '@overlay/core';
 import { hostGw } from '@overlay/backend-host-gw';
+import { udp } from '@overlay/backend-udp';
 import { vxlan } from '@overlay/backend-vxlan';
 import type { Linux } from '@overlay/linux';
 import { openLinux } from '@overlay/linux';
@@ -60,7 +61,7 @@ export async function startHostAgent(context: HostAgentContext): Promise<HostAge
   });
   const servers: { close(): void }[] = [];
   try {
-    const backends = [vxlan({ linux }), hostGw({ linux })];
+    const backends = [vxlan({ linux }), hostGw({ linux }), udp({ linux })];
     // A backend that refuses its options does so before this host is given an identity.
     const { netConf } = context.store;
     if (netConf !== undefined) makePlan(backends, { netConf, hostId: settings.hostId ?? settings.instance });

@@ -1,5 +1,5 @@
 import type { OverlayError } from '@overlay/core';
-import type { Linux, NetlinkError } from '@overlay/linux';
+import type { KernelSession, NetlinkError } from '@overlay/linux';
 import type { Direction, Filter } from '@overlay/linux/netlink';
 import {
   decodeFilter,
@@ -31,7 +31,10 @@ export interface Attachment extends Filter {
 
 /** Our programs on the devices of a network namespace, as filters of clsact qdiscs that bear our mark as their name. */
 export class Attachments {
-  constructor(private readonly linux: Linux) {}
+  constructor(
+    private readonly session: Pick<KernelSession, 'use' | 'send'>,
+    private readonly alias: string,
+  ) {}
 
   /** Ours on one device, or on all. */
   async list(index: number | undefined, signal: AbortSignal): Promise<Attachment[]> {
@@ -63,7 +66,7 @@ export class Attachments {
       priority: PRIORITIES.find((priority) => filters.every((filter) => filter.priority !== priority)) ?? 10,
       handle: HANDLE,
     };
-    const name = `${this.linux.alias}${madeQdisc ? MADE_QDISC : ''}`;
+    const name = `${this.alias}${madeQdisc ? MADE_QDISC : ''}`;
     return this.#send(newFilter({ index, direction, priority: key.priority, handle: key.handle, fd, name }), signal);
   }
 
@@ -82,7 +85,7 @@ export class Attachments {
   /** Devices with a clsact qdisc. */
   async #devices(signal: AbortSignal): Promise<number[]> {
     const devices: number[] = [];
-    await this.linux.session.use((port) =>
+    await this.session.use((port) =>
       port.dump(
         dumpQdiscs(),
         (message) => {
@@ -98,7 +101,7 @@ export class Attachments {
   async #filters(index: number, direction: Direction, signal: AbortSignal): Promise<Filter[]> {
     const filters: Filter[] = [];
     try {
-      await this.linux.session.use((port) =>
+      await this.session.use((port) =>
         port.dump(
           dumpFilters({ index, direction }),
           (message) => {
@@ -122,13 +125,13 @@ export class Attachments {
 
   #own(filter: Filter): Attachment | undefined {
     const { name, program } = filter;
-    const { alias } = this.linux;
+    const { alias } = this;
     const madeQdisc = name === `${alias}${MADE_QDISC}`;
     return program !== undefined && (madeQdisc || name === alias) ? { ...filter, program, madeQdisc } : undefined;
   }
 
   async #send(message: Uint8Array, signal: AbortSignal): Promise<NetlinkError | undefined> {
-    const failures = await this.linux.session.send([message], { signal });
+    const failures = await this.session.send([message], { signal });
     for (const error of failures.values()) return error;
     return undefined;
   }

@@ -1,5 +1,5 @@
-import { deriveMac, FAMILIES } from '@overlay/core';
-import type { Address, Family, Finding, Mac } from '@overlay/core';
+import { addressBits, addressFamily, deriveMac, FAMILIES, makePrefix } from '@overlay/core';
+import type { Finding, Mac } from '@overlay/core';
 import type { KernelObject, Linux, LinkObject, OwnMark } from '@overlay/linux';
 import { DEVICE } from '../data-path.js';
 import type { DataPath, DataPathContext, DataPathStatus, OpenDataPath, UdpDevice, UdpPeer } from '../data-path.js';
@@ -79,23 +79,15 @@ class KernelPath implements OpenDataPath {
   }
 
   peer({ subnets, endpoints, port, senders }: UdpPeer): readonly KernelObject[] {
-    const sender = (family: Family): Address | undefined =>
-      senders.find((address) => address.includes(':') === (family === 'ipv6'));
-    const sender4 = sender('ipv4');
-    const sender6 = sender('ipv6');
     const objects: UdpRouteObject[] = [];
     for (const family of FAMILIES) {
       const subnet = subnets[family];
       const endpoint = endpoints[family];
-      if (subnet === undefined || endpoint === undefined) continue;
-      objects.push({
-        kind: 'udp-route',
-        subnet,
-        endpoint,
-        port,
-        ...(sender4 === undefined ? {} : { sender4 }),
-        ...(sender6 === undefined ? {} : { sender6 }),
-      });
+      if (subnet !== undefined && endpoint !== undefined) objects.push({ kind: 'udp-route', subnet, endpoint, port });
+    }
+    for (const sender of senders) {
+      const subnet = makePrefix(sender, addressBits(addressFamily(sender)));
+      objects.push({ kind: 'udp-route', subnet, endpoint: sender, port, host: true });
     }
     return objects;
   }

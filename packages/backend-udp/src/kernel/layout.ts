@@ -74,15 +74,11 @@ export interface RouteEntry {
   readonly subnet: Prefix;
   readonly endpoint: Address;
   readonly port: number;
-  readonly sender4?: Address;
-  readonly sender6?: Address;
 }
 
-/** Bytes of `struct route4_key`, `struct route6_key`, `struct route` and `struct sender_key`. */
+/** Bytes of `struct route4_key`, `struct route6_key` and `struct route`. */
 export const ROUTE_KEY_BYTES: Readonly<Record<Family, number>> = { ipv4: 8, ipv6: 20 };
-export const ROUTE_BYTES = 40;
-export const SENDER_KEY_BYTES = 20;
-export const SENDER_BYTES = 4;
+export const ROUTE_BYTES = 20;
 
 export function writeRouteKey(bytes: Uint8Array, at: number, subnet: Prefix): void {
   const size = ROUTE_KEY_BYTES[addressFamily(subnet)];
@@ -91,13 +87,11 @@ export function writeRouteKey(bytes: Uint8Array, at: number, subnet: Prefix): vo
 }
 
 export function writeRoute(bytes: Uint8Array, at: number, route: RouteEntry): void {
-  const { endpoint, port, sender4, sender6 } = route;
+  const { endpoint, port } = route;
   bytes.set(addressBytes(endpoint), at);
-  if (sender6 !== undefined) bytes.set(addressBytes(sender6), at + 16);
-  if (sender4 !== undefined) bytes.set(addressBytes(sender4), at + 32);
-  bytes[at + 36] = port >>> 8;
-  bytes[at + 37] = port;
-  bytes[at + 38] = addressFamily(endpoint) === 'ipv6' ? 1 : 0;
+  bytes[at + 16] = port >>> 8;
+  bytes[at + 17] = port;
+  bytes[at + 18] = addressFamily(endpoint) === 'ipv6' ? 1 : 0;
 }
 
 /** Reads an entry; undefined for one with a key that is no prefix, which we have not written. */
@@ -116,24 +110,11 @@ export function readRoute(
   }
   const subnet = makePrefix(network, length);
   if (networkAddress(subnet) !== network) return undefined;
-  const bit = (offset: number, length: number): Address | undefined =>
-    values.subarray(at + offset, at + offset + length).some((octet) => octet !== 0)
-      ? formatAddress(values, at + offset, length)
-      : undefined;
-  const sender6 = bit(16, 16);
-  const sender4 = bit(32, 4);
   return {
     subnet,
-    endpoint: formatAddress(values, at, values[at + 38] === 1 ? 16 : 4),
-    port: (values[at + 36] << 8) | values[at + 37],
-    ...(sender4 === undefined ? {} : { sender4 }),
-    ...(sender6 === undefined ? {} : { sender6 }),
+    endpoint: formatAddress(values, at, values[at + 18] === 1 ? 16 : 4),
+    port: (values[at + 16] << 8) | values[at + 17],
   };
-}
-
-export function writeSenderKey(bytes: Uint8Array, at: number, sender: Address): void {
-  bytes.set(addressBytes(sender), at);
-  bytes[at + 16] = addressFamily(sender) === 'ipv6' ? 1 : 0;
 }
 
 /** Most different lengths of prefixes in one family. */

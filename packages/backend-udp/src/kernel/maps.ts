@@ -5,7 +5,7 @@ import type { MapDefinition } from './elf.js';
 import type { Entries } from './native.js';
 
 /** Names of the maps in native/bpf/program/tables.h. */
-export type MapName = 'routes4' | 'routes6' | 'lengths' | 'senders' | 'counters' | 'strays';
+export type MapName = 'routes4' | 'routes6' | 'lengths' | 'counters' | 'strays';
 
 /** The maps that our programs share. While they are open here they outlive every program that is taken away. */
 export class BpfMaps {

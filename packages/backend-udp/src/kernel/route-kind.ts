@@ -7,19 +7,18 @@ import {
   readRoute,
   ROUTE_BYTES,
   ROUTE_KEY_BYTES,
-  SENDER_BYTES,
-  SENDER_KEY_BYTES,
   writeRoute,
   writeRouteKey,
-  writeSenderKey,
 } from './layout.js';
 import type { RouteEntry } from './layout.js';
 import type { MapName } from './maps.js';
 import type { UdpKernel } from './udp-kernel.js';
 
-/** A peer's subnet in the map that the programs look at. */
+/** A peer's subnet, or its own address, in the map that the programs look at. */
 export interface UdpRouteObject extends KernelObject, RouteEntry {
   readonly kind: 'udp-route';
+  /** Of one that is wanted: it is the host's own address, and not looked for with each packet. */
+  readonly host?: true;
   /** Of one that was found with a key that is no prefix: the key. */
   readonly damaged?: Uint8Array;
 }
@@ -35,7 +34,7 @@ export function routeKind(kernel: UdpKernel, clock: Clock = systemClock): Kind<U
     name: 'udp-route',
     rank: 2,
     key: ({ subnet, damaged }) => (damaged ? `damaged ${Buffer.from(damaged).toString('hex')}` : subnet),
-    same: sameRoute,
+    same: (a, b) => sameRoute(a, b) && a.host === b.host,
     satisfies: sameRoute,
     async dump({ wanted }, each, signal) {
       await kernel.ready(signal);
@@ -62,10 +61,10 @@ export function routeKind(kernel: UdpKernel, clock: Clock = systemClock): Kind<U
 }
 
 function sameRoute(a: UdpRouteObject, b: UdpRouteObject): boolean {
-  return a.endpoint === b.endpoint && a.port === b.port && a.sender4 === b.sender4 && a.sender6 === b.sender6;
+  return a.endpoint === b.endpoint && a.port === b.port;
 }
 
-/** The maps `routes4`, `routes6`, `lengths` and `senders` as one table. */
+/** The maps `routes4`, `routes6` and `lengths` as one table. */
 class RouteTable {
   /** Lengths of the prefixes that are looked for. */
   #lengths: Record<Family, Set<number>> = { ipv4: new Set(), ipv6: new Set() };
@@ -74,32 +73,24 @@ class RouteTable {
 
   constructor(private readonly kernel: UdpKernel) {}
 
-  /** Reads all routes, and puts right what follows from those that are wanted: lengths and senders. */
+  /** Reads all routes, and puts right what follows from those that are wanted: the lengths. */
   read(wanted: Iterable<UdpRouteObject>, each: (route: UdpRouteObject) => void): void {
     for (const family of FAMILIES) this.#readFamily(family, each);
     const lengths: Record<Family, Set<number>> = { ipv4: new Set(), ipv6: new Set() };
-    const senders = new Set<Address>();
-    for (const { kind, subnet, sender4, sender6 } of wanted) {
-      if (kind !== 'udp-route') continue;
+    for (const { kind, subnet, host } of wanted) {
+      if (kind !== 'udp-route' || host) continue;
       const ofFamily = lengths[addressFamily(subnet)];
       if (ofFamily.size < MOST_LENGTHS) ofFamily.add(prefixLength(subnet));
-      if (sender4 !== undefined) senders.add(sender4);
-      if (sender6 !== undefined) senders.add(sender6);
     }
     this.#lengths = lengths;
     this.#writeLengths();
-    this.#keepSenders(senders);
     this.#digest = this.#look();
   }
 
   write(routes: readonly UdpRouteObject[]): (OverlayError | undefined)[] {
     this.#digest = undefined;
-    const outcomes = routes.map(({ subnet }) => this.#addLength(subnet));
+    const outcomes = routes.map(({ subnet, host }) => (host ? undefined : this.#addLength(subnet)));
     this.#writeLengths();
-    const good = routes.filter((_, at) => outcomes[at] === undefined);
-    this.#addSenders(
-      new Set(good.flatMap(({ sender4, sender6 }) => [sender4, sender6].filter((each) => each !== undefined))),
-    );
     for (const family of FAMILIES) {
       const positions = [...routes.keys()].filter(
         (at) => outcomes[at] === undefined && addressFamily(routes[at].subnet) === family,
@@ -135,7 +126,7 @@ class RouteTable {
   #look(): string {
     const { maps } = this.kernel;
     const lengths = FAMILIES.map((_, index) => Buffer.from(maps.element('lengths', index)).toString('hex'));
-    const digests = (['routes4', 'routes6', 'senders'] as const).map((name) => maps.digest(name));
+    const digests = FAMILIES.map((family) => maps.digest(MAPS[family]));
     return [...lengths, ...digests].join(' ');
   }
 
@@ -196,34 +187,6 @@ class RouteTable {
       const found = this.kernel.maps.element('lengths', index);
       if (Buffer.compare(found, value) !== 0) this.kernel.maps.setElement('lengths', index, value);
     });
-  }
-
-  #addSenders(senders: ReadonlySet<Address>): void {
-    if (senders.size === 0) return;
-    const keys = new Uint8Array(senders.size * SENDER_KEY_BYTES);
-    let index = 0;
-    for (const sender of senders) writeSenderKey(keys, index++ * SENDER_KEY_BYTES, sender);
-    this.kernel.maps.update('senders', keys, new Uint8Array(senders.size * SENDER_BYTES), senders.size);
-  }
-
-  /** Adds those that are missing and takes away the others. */
-  #keepSenders(senders: ReadonlySet<Address>): void {
-    const { keys, count } = this.kernel.maps.dump('senders');
-    const found = new Set<string>();
-    for (let index = 0; index < count; index += 1) {
-      found.add(
-        Buffer.from(keys.buffer, keys.byteOffset + index * SENDER_KEY_BYTES, SENDER_KEY_BYTES).toString('latin1'),
-      );
-    }
-    const missing = new Set<Address>();
-    const key = Buffer.alloc(SENDER_KEY_BYTES);
-    for (const sender of senders) {
-      key.fill(0);
-      writeSenderKey(key, 0, sender);
-      if (!found.delete(key.toString('latin1'))) missing.add(sender);
-    }
-    if (found.size > 0) this.kernel.maps.remove('senders', Buffer.from([...found].join(''), 'latin1'), found.size);
-    this.#addSenders(missing);
   }
 }
 

@@ -27,7 +27,7 @@ export class UdpKernel {
 
   /** @throws OverlayError `OVERLAY_NATIVE_MISSING`. */
   constructor(readonly linux: Linux) {
-    this.attachments = new Attachments(linux);
+    this.attachments = new Attachments(linux.session, linux.alias);
     this.native = loadNativeBpf();
     this.object = new BpfObject(this.native);
   }

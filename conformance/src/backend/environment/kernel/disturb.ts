@@ -1,6 +1,7 @@
 import type { Family } from '@overlay/core';
 import type { Disturbance } from '../environment.js';
-import type { View, ViewItem } from '../view.js';
+import type { ViewItem } from '../view.js';
+import { View } from '../view.js';
 import { requestedRoutes } from './kernel-attachment.js';
 
 type Argv = readonly string[];
@@ -20,6 +21,18 @@ function familyFlag(family: Family | undefined): string {
 
 function onEachDevice(own: View, argv: (device: string) => Argv): readonly Argv[] {
   return own.of('link').map(({ device }) => argv(device));
+}
+
+/** Without devices that are the other end of one that is there. */
+function withoutPeers(own: View): View {
+  const names = new Set<unknown>();
+  return new View(
+    own.items.filter(({ kind, device, raw }) => {
+      if (kind !== 'link') return true;
+      names.add(device);
+      return !names.has(raw.link);
+    }),
+  );
 }
 
 /** One route in each family. */
@@ -52,7 +65,8 @@ const BY_DISTURBANCE: Readonly<Record<Disturbance, (own: View) => readonly Argv[
     own
       .of('fdb')
       .map(({ raw, device }) => ['bridge', 'fdb', 'del', String(raw.mac), 'dev', device, 'dst', String(raw.dst)]),
-  'device-deleted': (own) => onEachDevice(own, (device) => ['ip', 'link', 'del', device]),
+  // One of a pair goes with the other one.
+  'device-deleted': (own) => onEachDevice(withoutPeers(own), (device) => ['ip', 'link', 'del', device]),
   'device-down': (own) => onEachDevice(own, (device) => ['ip', 'link', 'set', device, 'down']),
   'device-mac': (own) =>
     own

@@ -2,6 +2,7 @@ import type { Family } from '@overlay/core';
 import type { NetworkNode } from '@overlay/lab';
 import type { ViewItem } from '../view.js';
 import { View } from '../view.js';
+import { bpfItems } from './read-bpf.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -27,6 +28,7 @@ export async function readView(node: NetworkNode): Promise<View> {
     ...ipv6.filter((route) => !/^(fe80|ff)/.test(String(route.dst))).map((route) => routeItem(route, 'ipv6')),
     ...neighbours.map(neighbourItem),
     ...fdb.filter((entry) => entry.dst !== undefined).map(fdbItem),
+    ...(await bpfItems(node)),
   ]);
 }
 

@@ -1,6 +1,7 @@
 #include "offload.h"
 
 #include "bpf_call.h"
+#include "netns.h"
 
 #include <errno.h>
 #include <linux/ethtool.h>

@@ -54,7 +54,7 @@ INLINE int send(struct __sk_buff *skb, struct route *route, __u32 inner)
 {
 	__u64 packets = packets_of(skb);
 	__be16 from = source_port(skb), to = route->port;
-	if (!route->endpoint_is_ipv6) {
+	if (!route->is_ipv6) {
 		struct outer4 outer = {
 			.ip = {
 				.version = 4,

@@ -29,15 +29,30 @@ INLINE int judge(__u32 reason, __u32 passed)
 	return 0;
 }
 
+INLINE bool is_peer(struct outer *outer)
+{
+	if (outer->from_ipv6) {
+		// Not initialised as a whole: that would be a constant beside the configuration.
+		struct route6_key key;
+		copy6(key.network, outer->from);
+		key.length = 128;
+		return map_lookup(&routes6, &key) != 0;
+	}
+	struct route4_key key = { .network = outer->from[0], .length = 32 };
+	return map_lookup(&routes4, &key) != 0;
+}
+
 // The source is not the sender's. Whether that is a stranger, a peer that lies, or one that is behind NAT.
 INLINE int judge_source(struct outer *outer, struct inner *inner, struct route *route)
 {
-	struct sender_key key = { .is_ipv6 = outer->from_ipv6 };
+	if (is_peer(outer)) {
+		// A host that answers a pod which has asked for it by its address on the underlay.
+		if (inner->is_ipv6 == (outer->from_ipv6 != 0) && same6(inner->source, outer->from)) return 0;
+		return judge(WRONG_SOURCE, PASSED_WRONG_SOURCE);
+	}
 	struct stray_key stray = { .outer_is_ipv6 = outer->from_ipv6, .inner_is_ipv6 = inner->is_ipv6 };
-	copy6(key.address, outer->from);
 	copy6(stray.outer, outer->from);
 	copy6(stray.inner, inner->source);
-	if (map_lookup(&senders, &key)) return judge(WRONG_SOURCE, PASSED_WRONG_SOURCE);
 	if (route) {
 		__u64 *times = map_lookup(&strays, &stray), one = 1;
 		if (times) *times += 1;
@@ -48,9 +63,7 @@ INLINE int judge_source(struct outer *outer, struct inner *inner, struct route *
 
 INLINE int judge_packet(struct outer *outer, struct inner *inner, struct route *route)
 {
-	bool known = false;
-	if (route) known = outer->from_ipv6 ? same6(route->sender6, outer->from) : route->sender4 == outer->from[0];
-	if (!known) {
+	if (!route || route->is_ipv6 != outer->from_ipv6 || !same6(route->endpoint, outer->from)) {
 		int verdict = judge_source(outer, inner, route);
 		if (verdict) return verdict;
 	}

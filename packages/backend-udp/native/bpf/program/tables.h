@@ -35,15 +35,14 @@ struct route6_key {
 
 // A peer's subnet: where packets for it go, and from where packets out of it may come.
 struct route {
-	__u32 endpoint[4]; // IPv4 in the first word
-	__u32 sender6[4];
-	__be32 sender4;
+	__u32 endpoint[4]; // IPv4 in the first word, and 0 in the others
 	__be16 port;
-	__u8 endpoint_is_ipv6;
+	__u8 is_ipv6;
 	__u8 pad;
 };
 
-// By network and length of the prefix; which lengths there are says `lengths`, so that a lookup costs the same however
+// By network and length of the prefix. A peer's own address is there too, with its full length; it is only looked for
+// where a packet does not fit. Which other lengths there are says `lengths`, so that a lookup costs the same however
 // many peers there are. A trie does not.
 struct map_definition routes4 SECTION("maps") = {
 	.type = BPF_MAP_TYPE_HASH,
@@ -94,19 +93,6 @@ struct map_definition counters SECTION("maps") = {
 	.key_size = 4,
 	.value_size = sizeof(struct traffic),
 	.max_entries = COUNTERS,
-};
-
-// The addresses from which peers may send, to tell a stranger from a peer that says what is not so.
-struct sender_key {
-	__u32 address[4]; // IPv4 in the first word
-	__u32 is_ipv6;
-};
-struct map_definition senders SECTION("maps") = {
-	.type = BPF_MAP_TYPE_HASH,
-	.key_size = sizeof(struct sender_key),
-	.value_size = 4,
-	.max_entries = 262144,
-	.flags = BPF_F_NO_PREALLOC,
 };
 
 // Subnets of peers that came from an address which they do not publish.
