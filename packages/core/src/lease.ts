@@ -61,7 +61,12 @@ export type LeaseChange =
 
 /** What a stream of leases carries: a snapshot first, then changes, and a new snapshot after any gap. */
 export type LeaseEvent =
-  | { readonly type: 'snapshot'; readonly leases: readonly Lease[] }
+  | {
+      readonly type: 'snapshot';
+      readonly leases: readonly Lease[];
+      /** They are what is remembered of the store, which has not answered yet. Only ever of the first snapshot. */
+      readonly remembered?: true;
+    }
   | { readonly type: 'changes'; readonly changes: readonly LeaseChange[] };
 
 /** What a network is to know of the peers: all of them, or what has changed since. The own lease is never among them. */

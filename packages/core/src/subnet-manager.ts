@@ -40,6 +40,8 @@ export interface OwnLeaseState {
    * live in the subnet; another {@link SubnetManager.acquire} takes another one.
    */
   readonly lost?: true;
+  /** It is what is remembered of the store, which has not answered yet. Nothing of what was asked for is published. */
+  readonly remembered?: true;
 }
 
 /** The means to keep a lease. It is renewed for as long as its subnet manager is open. */

@@ -1,13 +1,12 @@
 import type { AgentStatus, HeldLease, HeldRemoval } from '@overlay/core';
 import { FAMILIES } from '@overlay/core';
 import type { FlatReport } from '../report/host-report.js';
+import { staleness } from '../report/staleness.js';
 import { reachabilityLines } from './reachability-text.js';
 import { ago, inWords, moment } from './time-text.js';
 
 /** The most lines of one sort; the counts tell of all, and `--json` has more. */
 const LISTED = 10;
-/** The view of the leases is confirmed at least every minute or so; later than this somebody should know. */
-const STALE_MS = 5 * 60_000;
 
 type Line = readonly [label: string, text: string];
 
@@ -39,7 +38,8 @@ function headLines({ readiness, phase, hostId, waitingFor = [], program, failure
   ];
 }
 
-function hostLines({ config, host, mtu, ownLease, confirmedAt, phase }: FlatReport, now: number): Line[] {
+function hostLines(report: FlatReport, now: number): Line[] {
+  const { config, host, mtu, ownLease, confirmedAt, phase } = report;
   const lines: Line[] = [];
   const backend = config?.backend.type;
   if (backend !== undefined) lines.push(['backend', `${backend}${mtu === undefined ? '' : `, MTU ${mtu} for pods`}`]);
@@ -58,7 +58,8 @@ function hostLines({ config, host, mtu, ownLease, confirmedAt, phase }: FlatRepo
     lines.push(['lease', `${FAMILIES.flatMap((family) => subnets[family] ?? []).join(', ')}; ${until}`]);
   }
   if (confirmedAt !== undefined) {
-    const stale = now - confirmedAt > STALE_MS ? 'STALE: ' : '';
+    const why = staleness(report, now);
+    const stale = why === undefined ? '' : `STALE: ${why}; `;
     lines.push(['store', `${stale}the leases known here were last confirmed ${ago(confirmedAt, now)}`]);
   } else if (phase !== 'idle') {
     lines.push(['store', 'the leases have never been read']);

@@ -1,4 +1,4 @@
-import type { Lease, Logger, Metrics } from '@overlay/core';
+import type { Lease, Logger, Metrics, SubnetManager } from '@overlay/core';
 import { Agent, errorText, FAMILIES, makePlan, noMetrics } from '@overlay/core';
 import { hostGw } from '@overlay/backend-host-gw';
 import { udp } from '@overlay/backend-udp';
@@ -102,7 +102,9 @@ interface Parts extends HostAgentContext {
 async function start(parts: Parts): Promise<HostAgent> {
   const { settings, store, logger, times, linux, backends, kernel, hostId, reporter, paths, servers } = parts;
   const need = new InterfaceNeed((): boolean => agent.status().network !== undefined);
-  const subnetManager = followingConfig(store.subnetManager, (event) => {
+  const state = statePaths(settings.stateDirectory, settings.instance);
+  const remembered = await remembering(store, { hostId, path: state.leases, logger });
+  const subnetManager = followingConfig(remembered, (event) => {
     if (event.type === 'config') logger.info(`Found network config - Backend type: ${event.netConf.backend.type}`);
     kernel.follow(event);
     need.follow(event);
@@ -123,7 +125,7 @@ async function start(parts: Parts): Promise<HostAgent> {
       record: new FileRecord(paths.subnetFileRecord),
     }),
     podInterfaces: (subnets, options) => linux.podInterfaces(subnets, options),
-    stateFile: new ConfigurationsFile(statePaths(settings.stateDirectory, settings.instance).configurations),
+    stateFile: new ConfigurationsFile(state.configurations),
     holdMs: settings.doubtHoldMs,
     retireMs: settings.retireMs,
     applyChanges: settings.applyChanges,
@@ -186,6 +188,16 @@ async function start(parts: Parts): Promise<HostAgent> {
 
 function leaseText({ subnets }: Lease): string {
   return FAMILIES.flatMap((family) => subnets[family] ?? []).join(' and ');
+}
+
+/** The store, remembered where it may be away. */
+async function remembering(
+  { subnetManager, remoteName: storeName }: Store,
+  options: { readonly hostId: string; readonly path: string; readonly logger: Logger },
+): Promise<SubnetManager> {
+  if (storeName === undefined) return subnetManager;
+  const { rememberStore } = await import('../stores/remember-store.js');
+  return rememberStore(subnetManager, { ...options, storeName });
 }
 
 /** The agent counts its peers anyway; whoever made room for them hears of it here. */

@@ -3,6 +3,7 @@ import { FAMILIES } from '@overlay/core';
 import type { PathReport, Reachability } from '@overlay/core/reachability';
 import type { HostReport } from '../report/host-report.js';
 import { reportJson } from '../report/host-report.js';
+import { staleness } from '../report/staleness.js';
 
 /** What is answered to a request. */
 export interface Answer {
@@ -31,6 +32,7 @@ export function readyz(
   status: AgentStatus | undefined,
   findings: readonly Finding[],
   reachability?: Reachability,
+  now = Date.now(),
 ): Answer {
   if (status === undefined) return text(503, ['flanneld is not ready yet', 'waiting: the agent is starting']);
   const { ready, reasons } = status.readiness;
@@ -38,6 +40,7 @@ export function readyz(
   const lines = [
     ready ? 'flanneld is ready' : 'flanneld is not ready yet',
     ...(ready ? [] : waiting.map((what) => `waiting: ${what}`)),
+    ...staleLines(status, now),
     ...pendingLines(status),
     ...status.problems.map((problem) => `problem: ${problem}`),
     ...peerLines(status),
@@ -56,6 +59,13 @@ export function statusAnswer(report: HostReport): Answer {
 function heldLine({ key, reasons, problem, endpoints }: HeldLease): string {
   const why = FAMILIES.flatMap((family) => (reasons[family] === undefined ? [] : [`${family}: ${reasons[family]}`]));
   return `held lease ${key}: ${[problem, ...why, endpoints].filter((text) => text !== undefined).join('; ')}`;
+}
+
+function staleLines(status: AgentStatus, now: number): string[] {
+  const stale = staleness(status, now);
+  if (stale === undefined) return [];
+  const at = status.confirmedAt === undefined ? '' : `; last confirmed ${new Date(status.confirmedAt).toISOString()}`;
+  return [`stale: ${stale}${at}`];
 }
 
 function pendingLines({ pending, applying }: AgentStatus): string[] {

@@ -11,10 +11,17 @@ export interface StatePaths {
   readonly hostId: string;
   /** The configurations in effect. */
   readonly configurations: string;
+  /** What is remembered of the store. */
+  readonly leases: string;
 }
 
 /** The paths of an instance. */
 export function statePaths(stateDirectory: string, instance: string): StatePaths {
   const folder = join(stateDirectory, instance);
-  return { folder, hostId: join(folder, 'host-id'), configurations: join(folder, 'configurations.json') };
+  return {
+    folder,
+    hostId: join(folder, 'host-id'),
+    configurations: join(folder, 'configurations.json'),
+    leases: join(folder, 'leases'),
+  };
 }

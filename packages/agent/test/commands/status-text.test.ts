@@ -91,7 +91,7 @@ waiting for device: flannel.1 cannot be made
 backend     vxlan, MTU 1450 for pods
 interface   eth0 10.0.0.2 (peers are told 203.0.113.9), MTU 1500, without carrier
 lease       10.244.1.0/24; a reservation, without end
-store       STALE: the leases known here were last confirmed 6 min ago
+store       STALE: the store does not answer; the leases known here were last confirmed 6 min ago
 pending     A
 pending     B
             taken at the next restart, or now by: overlay apply

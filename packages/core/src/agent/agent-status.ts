@@ -76,6 +76,7 @@ export function agentStatus(supervisor: Supervisor, frame: StatusFrame): AgentSt
     conflicts: own?.problem === undefined ? [] : [own.problem],
     findings: [...supervisor.mtu.findings(), ...preflight.findings],
     ...(frame.confirmedAt !== undefined && { confirmedAt: frame.confirmedAt }),
+    ...((supervisor.feed.remembered || own?.remembered) && { remembered: true }),
     ...(frame.failure !== undefined && { failure: frame.failure }),
   };
 }

@@ -13,7 +13,7 @@ import type { AgentOptions } from './options.js';
 import { readinessOf, waitingFor } from './readiness.js';
 import type { AgentPhase, AgentStatus } from './status.js';
 import { Supervisor } from './supervisor.js';
-import { deferred, unlessAborted } from './waiting.js';
+import { deferred, unlessAborted } from '../deferred.js';
 
 /** How long starting waits for a store that says nothing at all. */
 const SILENCE_MS = 1_000;

@@ -4,8 +4,8 @@ import type { LeaseAttributes } from '../lease.js';
 import type { ChangeLog } from './change-log.js';
 import type { RetryPorts } from './retry.js';
 import { isFatal, retryDelay } from './retry.js';
-import type { Deferred } from './waiting.js';
-import { deferred, unlessAborted } from './waiting.js';
+import type { Deferred } from '../deferred.js';
+import { deferred, unlessAborted } from '../deferred.js';
 
 /** What an {@link AttributeSource} tells and whom. */
 export interface AttributeSourceEvents {

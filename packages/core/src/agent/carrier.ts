@@ -12,8 +12,8 @@ import type { HostWatch } from './host-watch.js';
 import type { Plan } from './plan.js';
 import type { RetryPorts } from './retry.js';
 import { failureText, retry } from './retry.js';
-import type { Deferred } from './waiting.js';
-import { deferred, unlessAborted } from './waiting.js';
+import type { Deferred } from '../deferred.js';
+import { deferred, unlessAborted } from '../deferred.js';
 
 /** What a {@link Carrier} works with, and whom it tells. */
 export interface CarrierContext extends RetryPorts {

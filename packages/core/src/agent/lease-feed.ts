@@ -6,13 +6,13 @@ import type { ClaimsOf, LeaseTable } from '../lease-table/index.js';
 import type { NetConf } from '../net-conf/index.js';
 import type { Metrics } from '../ports/metrics.js';
 import type { SubnetManager } from '../subnet-manager.js';
+import type { Deferred } from '../deferred.js';
+import { deferred, unlessAborted } from '../deferred.js';
 import type { ChangeLog } from './change-log.js';
 import type { RetryPorts } from './retry.js';
 import { retryDelay } from './retry.js';
 import { HeldReport } from './held-report.js';
 import { RemovalWindow } from './removal-window.js';
-import type { Deferred } from './waiting.js';
-import { deferred, unlessAborted } from './waiting.js';
 
 /** Asked for a new reading of the store, how long to wait for it before asking again. */
 const REREAD_AGAIN_MS = 10_000;
@@ -48,6 +48,7 @@ export class LeaseFeed {
   /** What the store has told while nothing could be judged yet, by key. */
   #early: Map<string, Lease> | undefined = new Map();
   #hasSnapshot = false;
+  #remembered = false;
 
   constructor(context: LeaseFeedContext) {
     this.#context = context;
@@ -65,6 +66,11 @@ export class LeaseFeed {
   /** Whether the store has told all leases at least once. */
   get hasSnapshot(): boolean {
     return this.#hasSnapshot;
+  }
+
+  /** Whether what it has is what was remembered of the store, which has not answered yet. */
+  get remembered(): boolean {
+    return this.#remembered;
   }
 
   /** Begins to follow the store; later calls do nothing. */
@@ -153,12 +159,20 @@ export class LeaseFeed {
       const changes = this.#window?.take(event.changes) ?? event.changes;
       if (changes.length > 0) this.#give(table.changes(changes, clock.now()));
     }
-    if (event.type === 'snapshot' && !this.#hasSnapshot) {
-      this.#hasSnapshot = true;
-      this.#context.log.info('leases', `the store lists ${event.leases.length} leases`);
-      this.#firstSnapshot.resolve();
-      this.#context.changed();
-    }
+    if (event.type === 'snapshot') this.#listed(event);
+  }
+
+  #listed(snapshot: Extract<LeaseEvent, { type: 'snapshot' }>): void {
+    const { leases } = snapshot;
+    const remembered = snapshot.remembered === true;
+    const news = !this.#hasSnapshot || remembered !== this.#remembered;
+    this.#remembered = remembered;
+    if (!news) return;
+    const count = `${leases.length} leases`;
+    this.#context.log.info('leases', remembered ? `${count} are remembered` : `the store lists ${count}`);
+    this.#hasSnapshot = true;
+    this.#firstSnapshot.resolve();
+    this.#context.changed();
   }
 
   #keepEarly(early: Map<string, Lease>, event: LeaseEvent): void {

@@ -1,7 +1,7 @@
 import { errorCode, errorText } from '../errors.js';
 import type { Clock } from '../ports/clock.js';
 import { wait } from '../wait.js';
-import { unlessAborted } from './waiting.js';
+import { unlessAborted } from '../deferred.js';
 
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 30_000;

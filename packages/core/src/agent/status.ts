@@ -72,6 +72,8 @@ export interface AgentStatus {
   readonly findings: readonly Finding[];
   /** When the view of the leases was last known to be the store's, in milliseconds since the Unix epoch. */
   readonly confirmedAt?: number;
+  /** Leases, or the own one, are what is remembered of the store, which has not confirmed them since the agent started. */
+  readonly remembered?: true;
   /** With `failed`: the error, in one line. */
   readonly failure?: string;
 }

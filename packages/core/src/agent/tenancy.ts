@@ -11,7 +11,7 @@ import type { ChangeLog } from './change-log.js';
 import { LatestWrite } from './latest-write.js';
 import type { RetryPorts } from './retry.js';
 import { failureText, retry } from './retry.js';
-import { firstValue } from './waiting.js';
+import { firstValue } from '../deferred.js';
 
 /** What a {@link Tenancy} works with, and whom it tells. */
 export interface TenancyContext extends RetryPorts {
@@ -105,7 +105,8 @@ export class Tenancy {
       });
     });
     await this.#follow(own, signal);
-    this.#published = published;
+    // A store that has not answered has nothing of it.
+    this.#published = this.#state?.remembered ? undefined : published;
     this.#wanted ??= published;
     this.#write();
   }
@@ -136,17 +137,21 @@ export class Tenancy {
     });
   }
 
-  #stateChanged(own: OwnLease, { lease: told, problem, lost }: OwnLeaseState): void {
+  #stateChanged(own: OwnLease, { lease: told, problem, lost, remembered }: OwnLeaseState): void {
     if (own !== this.#own || this.#closed) return;
     const before = this.#state;
     const { lease } = usableEndpoints(told);
-    this.#state = { lease, ...(problem !== undefined && { problem }), ...(lost && { lost }) };
+    this.#state = {
+      ...{ lease, ...(problem !== undefined && { problem }) },
+      ...(lost && { lost }),
+      ...(remembered && { remembered }),
+    };
     const { log } = this.#context;
     const subnets = FAMILIES.flatMap((family) => lease.subnets[family] ?? []).join(', ');
     if (problem === undefined) log.over('own-lease-problem', `the lease of ${subnets} is in order again`);
     else log.warn('own-lease-problem', `the lease of ${subnets}: ${problem}`);
     if (before === undefined || !sameLease(before.lease, lease)) {
-      log.info('own-lease', `holding the lease of ${subnets}`);
+      log.info('own-lease', `holding the lease of ${subnets}${remembered ? ', as it is remembered' : ''}`);
       this.#context.leaseChanged(lease);
     }
     this.#context.changed();

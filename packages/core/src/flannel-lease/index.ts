@@ -1,3 +1,3 @@
 export { formatLeaseKey, parseLeaseKey } from './lease-key.js';
 export type { LeaseValueReading } from './lease-value.js';
-export { formatLeaseValue, parseLeaseValue } from './lease-value.js';
+export { formatLeaseValue, parseLeaseValue, readLeaseValue } from './lease-value.js';

@@ -44,6 +44,11 @@ export function parseLeaseValue(text: string): LeaseValueReading {
   } catch {
     return { problem: text.trim() === '' ? 'it is empty' : 'it is not JSON' };
   }
+  return readLeaseValue(json);
+}
+
+/** As {@link parseLeaseValue}, of JSON that is parsed already. */
+export function readLeaseValue(json: unknown): LeaseValueReading {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return { problem: 'it is no JSON object' };
   const members = new Map<string, JsonValue>();
   for (const [name, value] of Object.entries(json)) members.set(name.toLowerCase(), value as JsonValue);

@@ -1,5 +1,5 @@
 import type { Observable, Subscription } from 'rxjs';
-import { abortError, OverlayError } from '../errors.js';
+import { abortError, OverlayError } from './errors.js';
 
 /** A promise together with the means to settle it. */
 export interface Deferred<T> {
