@@ -12,6 +12,8 @@ export type {
 export { DEVICE } from './data-path.js';
 export { endpointId, udpOptions } from './options.js';
 export type { DataPathChoice, FilterMode, UdpOptions } from './options.js';
+export type { Attachment } from './kernel/attachments.js';
+export { Attachments } from './kernel/attachments.js';
 export { udp } from './backend.js';
 export type { UdpComponents } from './backend.js';
 export { UdpNetwork } from './udp-network.js';

@@ -1,4 +1,4 @@
-import type { FdbEntry, InterfaceAddress, Link, Neighbour, Route } from '@overlay/linux/netlink';
+import type { FdbEntry, Filter, InterfaceAddress, Link, Neighbour, Route } from '@overlay/linux/netlink';
 
 // Objects in the words of ip(8) and bridge(8), so that a line can be looked up, or typed again.
 
@@ -31,4 +31,11 @@ export function describeNeighbour({ address, mac }: Neighbour, device: string): 
 
 export function describeFdb({ mac, destination }: FdbEntry, device: string): string {
   return `fdb ${mac} dev ${device}${destination === undefined ? '' : ` dst ${destination}`}`;
+}
+
+export function describeProgram(
+  { index, direction, priority, name }: Filter,
+  names: ReadonlyMap<number, string>,
+): string {
+  return `program ${direction} of ${names.get(index) ?? `#${index}`} prio ${priority} ${name ?? ''}`.trimEnd();
 }

@@ -3,6 +3,7 @@ import type { Route } from '@overlay/linux/netlink';
 import { deleteRoute, newRoute, setLink } from '@overlay/linux/netlink';
 import { describeDevice, describeRoute } from './describe.js';
 import type { OwnObjects } from './own-objects.js';
+import { removalSteps } from './removal.js';
 import type { Step } from './steps.js';
 
 /** The metric that a route gets from flanneld, which asks for none: IPv6 reads that as 1024 (IP6_RT_PRIO_USER). */
@@ -10,14 +11,22 @@ const FLANNEL_METRIC = { ipv4: 0, ipv6: 1024 } as const;
 
 /**
  * The steps that leave to flanneld what it takes for its own: routes with its protocol number and metric, of the same
- * way; then devices without our alias. Addresses, neighbours and FDB entries are of its shape as they are.
+ * way; then devices without our alias. What is of no use to it is removed. Addresses, neighbours and FDB entries are of its shape as they are.
  *
  * Where the metric is another one, its route is added before ours is removed; where it is the same the kernel replaces
  * ours in place. A packet finds a route at any time.
  */
-export function handBackSteps({ routes, devices, names }: OwnObjects): readonly Step[] {
+export function handBackSteps(found: OwnObjects): readonly Step[] {
+  const { names } = found;
+  // Flanneld's udp makes a device of its own, and can do nothing with a pair and its programs.
+  const pairs = found.devices.filter(({ link }) => link.kind === 'veth');
+  const onPair = new Set(pairs.map(({ link }) => link.index));
+  const ofPair = ({ outIndex }: Route): boolean => outIndex !== undefined && onPair.has(outIndex);
+  const removed = { ...found, devices: pairs, routes: found.routes.filter(ofPair) };
+  const devices = found.devices.filter((device) => !pairs.includes(device));
   return [
-    ...routes.map((route) => routeStep(route, names)),
+    ...removalSteps(removed),
+    ...found.routes.filter((route) => !ofPair(route)).map((route) => routeStep(route, names)),
     ...devices.map(({ link }): Step => ({
       item: { kind: 'device', text: `${describeDevice(link)} loses the alias` },
       requests: [{ message: setLink(link.index, { alias: '' }), tolerates: [] }],

@@ -23,6 +23,8 @@ import {
   RouteProtocol,
   RouteTable,
 } from '@overlay/linux/netlink';
+import type { OwnProgram } from './own-programs.js';
+import { readOwnPrograms } from './own-programs.js';
 
 /** How the objects of one agent are known. */
 export interface OwnMarks {
@@ -48,6 +50,8 @@ export interface OwnDevice {
 export interface OwnObjects {
   readonly devices: readonly OwnDevice[];
   readonly routes: readonly Route[];
+  /** Programs on any device; those on its own devices go with them. */
+  readonly programs: readonly OwnProgram[];
   /** Routes with our protocol number elsewhere: somebody else's, or of a network that is not known any more. */
   readonly unsure: readonly Route[];
   /** Names of devices by their index. */
@@ -93,7 +97,8 @@ export async function readOwnObjects(port: NetlinkPort, marks: OwnMarks, signal:
       otherRoutes: others.filter(({ outIndex }) => outIndex === index),
     });
   }
-  return { devices, routes, unsure, names: new Map(links.map(({ index, name }) => [index, name])) };
+  const programs = await readOwnPrograms(port, marks.alias, signal);
+  return { devices, routes, programs, unsure, names: new Map(links.map(({ index, name }) => [index, name])) };
 }
 
 function isInside(prefix: Prefix, networks: readonly Prefix[]): boolean {

@@ -1,6 +1,6 @@
 import type { NetlinkPort } from '@overlay/linux/netlink';
 
-export type ItemKind = 'route' | 'address' | 'neighbour' | 'fdb' | 'device' | 'file' | 'lease';
+export type ItemKind = 'route' | 'address' | 'neighbour' | 'fdb' | 'device' | 'program' | 'file' | 'lease';
 
 /** Something that cleaning up takes away or changes, in one line. */
 export interface Item {

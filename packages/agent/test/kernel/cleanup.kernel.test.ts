@@ -24,11 +24,13 @@ const FOREIGN = [
 
 async function inspect(overlay: OverlayLab, host: LabHost): Promise<readonly string[]> {
   const { stdout } = await host.exec(['ip', '-br', 'link']);
+  const qdiscs = await host.exec(['tc', 'qdisc', 'show', 'dev', 'eth0']);
+  const filters = await host.exec(['tc', 'filter', 'show', 'dev', 'eth0', 'ingress']);
   // An interface that was just set up may not have its carrier yet.
   const devices = stdout.split('\n').map((line) => `device: ${line.split(' ', 1)[0]}`);
   // A host that forwards joins the groups of routers; forwarding stays on.
   const objects = (await overlay.everything(host)).filter((line) => !/ (33:33|01:00:5e):/.test(line));
-  return [...objects, ...devices].sort();
+  return [...objects, ...devices, ...lines(qdiscs.stdout), ...lines(filters.stdout)].sort();
 }
 
 function cleanup(overlay: OverlayLab, host: LabHost, ...more: string[]): Promise<Exit> {
@@ -37,7 +39,7 @@ function cleanup(overlay: OverlayLab, host: LabHost, ...more: string[]): Promise
 
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
 
-describe.each(['vxlan', 'host-gw'])('overlay cleanup after %s', (type) => {
+describe.each(['vxlan', 'host-gw', 'udp'] as const)('overlay cleanup after %s', (type) => {
   test('removes everything of ours, and nothing else', async () => {
     await using overlay = await OverlayLab.create({ hosts: 3, families: BOTH, backend: { Type: type } });
     const host = overlay.host(0);
@@ -68,10 +70,9 @@ describe.each(['vxlan', 'host-gw'])('overlay cleanup after %s', (type) => {
     // Two routes for each peer; with vxlan a neighbour and an FDB entry for each, an address and a device.
     const kinds = lines(dry.stdout).map((line) => line.split(' ', 1)[0]);
     const count = (kind: string): number => kinds.filter((found) => found === kind).length;
-    const tunnel = type === 'vxlan';
-    expect([count('route'), count('neighbour'), count('fdb'), count('address'), count('device')]).toEqual(
-      tunnel ? [4, 4, 4, 2, 2] : [4, 0, 0, 0, 0],
-    );
+    // With udp a pair of devices, with an address in each family, and a program on one of them and on eth0.
+    const counts = { vxlan: [4, 4, 4, 2, 2, 0], 'host-gw': [4, 0, 0, 0, 0, 0], udp: [4, 0, 0, 2, 2, 2] };
+    expect(['route', 'neighbour', 'fdb', 'address', 'device', 'program'].map(count)).toEqual(counts[type]);
     expect(dry.stderr).toContain('172.31.0.0/16');
 
     const done = await cleanup(overlay, host);

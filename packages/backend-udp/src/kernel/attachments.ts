@@ -82,6 +82,15 @@ export class Attachments {
     return stays && !GONE.has(stays.errnoName) ? stays : undefined;
   }
 
+  /** Whether nothing would be left in a device's qdisc without ours, and it was made for ours. */
+  async canGo(index: number, signal: AbortSignal): Promise<boolean> {
+    for (const direction of DIRECTIONS) {
+      const filters = await this.#filters(index, direction, signal);
+      if (filters.some((filter) => this.#own(filter)?.madeQdisc !== true)) return false;
+    }
+    return true;
+  }
+
   /** Devices with a clsact qdisc. */
   async #devices(signal: AbortSignal): Promise<number[]> {
     const devices: number[] = [];
