@@ -15,6 +15,10 @@ export function pathSources(linux: Linux): readonly PathSource[] {
       const { kernelPath } = await import('./kernel/kernel-path.js');
       return kernelPath(linux);
     }),
+    source('user', async () => {
+      const { userPath } = await import('./user/index.js');
+      return userPath(linux);
+    }),
   ];
 }
 

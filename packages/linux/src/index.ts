@@ -32,6 +32,7 @@ export type {
   VxlanAttributes,
 } from './kinds/index.js';
 export { PROTOCOL_BOOT, ROUTE_PROTOCOL, routeMetric } from './kinds/index.js';
+export { CreationLimit } from './kinds/creation-limit.js';
 
 // Netlink
 export type { NetlinkMonitor, NetlinkPort, MonitorOptions, RequestOptions, SendFailures } from './netlink/port.js';

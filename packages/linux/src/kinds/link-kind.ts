@@ -6,13 +6,13 @@ import type { KernelEvents } from '../kernel/events.js';
 import type { Link, LinkChanges } from '../netlink/rtnetlink/link.js';
 import { deleteLink, newLink, setLink } from '../netlink/rtnetlink/link.js';
 import type { Kind, Outcome } from '../reconciler/kind.js';
+import { CreationLimit } from './creation-limit.js';
 import { compareLinks } from './link-difference.js';
 import type { LinkObject } from './objects.js';
 import { linkMissing } from './on-link.js';
 
-const MINUTE = 60_000;
-/** The first creation and three more (rule: never fight). */
-const CREATIONS_A_MINUTE = 4;
+/** The kernel's name for TUN and TAP devices, which only their program can make (linux/if_tun.h). */
+const TUN = 'tun';
 
 /** What the kind of devices works with. */
 export interface LinkKindContext {
@@ -31,8 +31,8 @@ export function linkKind(context: LinkKindContext): Kind<LinkObject> {
     name: 'link',
     rank: 0,
     key: ({ name }) => name,
-    // The kernel deletes a VXLAN device with the interface that carries it.
-    link: ({ vxlan }) => vxlan?.lower,
+    // The kernel deletes a VXLAN device with the interface that carries it. A TUN device waits for itself.
+    link: ({ vxlan, type, name }) => vxlan?.lower ?? (type === TUN ? name : undefined),
     same: (a, b) => JSON.stringify(a) === JSON.stringify(b),
     satisfies: (actual, wanted) => compareLinks(actual, wanted).verdict === 'equal',
     async dump({ wanted }, each) {
@@ -108,12 +108,14 @@ function peerOf({ lowerIndex, lowerNetnsId }: Link, links: LinkTable): Link | un
 }
 
 class LinkMaker {
-  readonly #created = new Map<string, number[]>();
+  readonly #limit: CreationLimit;
   /** Devices that were wanted at some time; all others are looked at by notifications alone. */
   readonly #known = new Set<string>();
   readonly #looking = new Map<string, 'once' | 'again'>();
 
-  constructor(private readonly context: LinkKindContext) {}
+  constructor(private readonly context: LinkKindContext) {
+    this.#limit = new CreationLimit(context.clock);
+  }
 
   know(name: string): void {
     this.#known.add(name);
@@ -166,16 +168,9 @@ class LinkMaker {
   }
 
   async #create(wanted: LinkObject, lowerIndex: number | undefined, signal: AbortSignal): Promise<Outcome> {
-    const now = this.context.clock.now();
-    const recent = (this.#created.get(wanted.name) ?? []).filter((at) => now - at < MINUTE);
-    if (recent.length >= CREATIONS_A_MINUTE) {
-      return new OverlayError(
-        'OVERLAY_LINK_CONTENDED',
-        `device ${wanted.name}: it was deleted ${recent.length - 1} times within a minute by somebody else; ` +
-          `it is made again when that minute is over`,
-      );
-    }
-    this.#created.set(wanted.name, [...recent, now]);
+    if (wanted.type === TUN) return linkMissing(wanted.name);
+    const contended = this.#limit.take(wanted.name);
+    if (contended) return contended;
     const { name, type, alias, mtu, mac, up, noArp, vxlan, veth } = wanted;
     const messages = newLink({
       name,
