@@ -113,9 +113,10 @@ export class ApiClient {
           return;
         }
         incoming.on('data', (piece: Buffer) => {
-          listen();
           try {
             take(piece);
+            // What was in it may have changed how long silence may last.
+            listen();
           } catch (error) {
             fail(error);
           }

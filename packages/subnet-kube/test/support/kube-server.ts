@@ -4,7 +4,7 @@ import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts, ServerProcess } from './server-process.js';
-import { SERVERS } from './server-programs.js';
+import { SERVERS } from './server-folder.js';
 import { until } from './until.js';
 
 export interface KubeServerOptions {
@@ -28,8 +28,7 @@ export class KubeServer {
   readonly directory: string;
   readonly etcd: ServerProcess;
   readonly api: ServerProcess;
-  /** Who may ask by a token: token to user, with groups. */
-  readonly #port: number;
+  readonly port: number;
   readonly #etcdUrl: string;
   #agent: Agent | undefined;
 
@@ -61,7 +60,7 @@ export class KubeServer {
     });
     const key = file('service-accounts.key', privateKey);
     const tokens = file('tokens.csv', `${ADMIN},admin,admin,"system:masters"\n`);
-    this.#port = secure;
+    this.port = secure;
     this.url = `https://127.0.0.1:${secure}`;
     this.#etcdUrl = `http://127.0.0.1:${client}`;
     const peerUrl = `http://127.0.0.1:${peer}`;
@@ -105,7 +104,7 @@ export class KubeServer {
     const { agent } = this;
     return await new Promise<Answer>((resolve, reject) => {
       const headers = { authorization: `Bearer ${token}`, 'content-type': type, accept: 'application/json' };
-      const outgoing = request({ host: '127.0.0.1', port: this.#port, method, path, headers, agent }, (incoming) => {
+      const outgoing = request({ host: '127.0.0.1', port: this.port, method, path, headers, agent }, (incoming) => {
         let text = '';
         incoming.on('data', (piece: Buffer) => (text += piece.toString()));
         incoming.on('error', reject);
@@ -136,12 +135,13 @@ export class KubeServer {
   kubeconfig(
     name: string,
     user: { readonly token: string } | { readonly tokenFile: string } = { token: ADMIN },
+    url = this.url,
   ): string {
     const path = join(this.directory, `${name}.kubeconfig`);
     const config = {
       apiVersion: 'v1',
       kind: 'Config',
-      clusters: [{ name: 'c', cluster: { server: this.url, 'certificate-authority': this.ca } }],
+      clusters: [{ name: 'c', cluster: { server: url, 'certificate-authority': this.ca } }],
       users: [{ name: 'u', user }],
       contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
       'current-context': 'x',

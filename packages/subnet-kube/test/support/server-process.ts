@@ -37,7 +37,9 @@ export class ServerProcess {
   }
 
   start(extra: readonly string[] = []): void {
-    const child = spawn(this.program, [...this.args, ...extra], { stdio: ['ignore', 'ignore', 'pipe'] });
+    // It ends with the tests, however these end.
+    const args = ['--pdeathsig', 'KILL', this.program, ...this.args, ...extra];
+    const child = spawn('setpriv', args, { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr?.on('data', (data: Buffer) => (this.#log = (this.#log + data.toString()).slice(-20_000)));
     this.#child = child;
   }

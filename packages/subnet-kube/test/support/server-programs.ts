@@ -2,14 +2,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { describe, test } from '@jest/globals';
+import { BUILD_SCRIPT, SERVERS } from './server-folder.js';
 
 const NEEDED = ['etcd', 'kube-apiserver', 'kube-controller-manager'];
-const SCRIPT = fileURLToPath(new URL('../../../../scripts/kubernetes/build.mjs', import.meta.url));
-
-/** Where the servers are, whether they have been built or not. */
-export const SERVERS = spawnSync(process.execPath, [SCRIPT, '--where'], { encoding: 'utf8' }).stdout.trim();
 
 function why(): string | undefined {
   if (NEEDED.every((name) => existsSync(join(SERVERS, name)))) return undefined;
@@ -17,7 +13,7 @@ function why(): string | undefined {
   if (go.error !== undefined) return 'no Kubernetes servers, and no Go to build them with';
   if (process.env['CI'] === undefined)
     return 'no Kubernetes servers; build them with node scripts/kubernetes/build.mjs';
-  const built = spawnSync(process.execPath, [SCRIPT, ...NEEDED], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const built = spawnSync(process.execPath, [BUILD_SCRIPT, ...NEEDED], { stdio: ['ignore', 'ignore', 'inherit'] });
   return built.status === 0 ? undefined : 'the Kubernetes servers could not be built';
 }
 
