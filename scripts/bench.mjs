@@ -1,5 +1,6 @@
 // `npm run bench`: brings what is needed up to date, then runs the benchmarks of @overlay/conformance on the backend that
-// --backend names. What they have to know of each backend is in scripts/bench/subjects/.
+// --backend names, or the benchmark of a store. What they have to know of each backend is in scripts/bench/subjects/;
+// those of stores are in scripts/bench/stores/.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -21,18 +22,23 @@ function takeBackend(given) {
   return { backend: joined ?? given[at + 1], rest: [...given.slice(0, at), ...given.slice(at + width)] };
 }
 
+/** Benchmarks that need no backend. */
+const stores = { kube: 'kube.mjs' };
+const store = Object.hasOwn(stores, process.argv[2] ?? '') ? stores[process.argv[2]] : undefined;
+
 const { backend = process.argv[2] === 'start' ? 'vxlan' : undefined, rest } = takeBackend(process.argv.slice(2));
 const subject = path.join(scripts, 'bench', 'subjects', `${backend}.mjs`);
-if (backend === undefined || !backends.includes(backend) || !existsSync(subject)) {
+if (store === undefined && (backend === undefined || !backends.includes(backend) || !existsSync(subject))) {
   process.stderr.write(
     `bench: --backend: expected one of ${backends.join(', ')}, got ${backend ?? 'nothing'}\n` +
       'usage: npm run --silent bench -- scale --backend NAME --hosts N [--json]\n' +
       '       npm run --silent bench -- throughput --backend NAME [--json]\n' +
-      '       npm run --silent bench -- start [--backend NAME] [--rounds N] [--idle SECONDS] [--json]\n',
+      '       npm run --silent bench -- start [--backend NAME] [--rounds N] [--idle SECONDS] [--json]\n' +
+      '       npm run --silent bench -- kube [--nodes N] [--rounds N] [--patches N] [--json]\n',
   );
   process.exit(2);
 }
-if (!prepare(root, ['build', 'kernel'])) process.exit(1);
+if (!prepare(root, store === undefined ? ['build', 'kernel'] : ['build'])) process.exit(1);
 
 const program = path.join(root, 'conformance', 'dist', 'performance', 'main.js');
 /** What the benchmark is to measure. */
@@ -43,7 +49,11 @@ async function measured(what) {
   return ['--subject', subject, ...(what === 'scale' ? ['--program', await bundleMeasured(root, subject)] : [])];
 }
 
-const child = spawn(process.execPath, [program, ...rest, ...(await measured(rest[0]))], { stdio: 'inherit' });
+const args =
+  store === undefined
+    ? [program, ...rest, ...(await measured(rest[0]))]
+    : [path.join(scripts, 'bench', 'stores', store), ...process.argv.slice(3)];
+const child = spawn(process.execPath, args, { stdio: 'inherit' });
 // The program removes its namespaces on a signal, so this process must outlive it. A terminal sends Ctrl-C to both; any
 // other sender reaches only this process, and the signal is passed on.
 for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
