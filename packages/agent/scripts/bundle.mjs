@@ -28,7 +28,7 @@ function packageFolder(name) {
  * Stores whose clients are large: each in a file of its own, which only an agent that uses it reads. What it shares with
  * the program is in both files.
  */
-const APART = { 'etcd-store': 'store-etcd' };
+const APART = { 'etcd-store': 'store-etcd', 'kube-store': 'store-kube' };
 
 /** Leaves those files out of the program, which then loads them from beside it. */
 const apart = {

@@ -1,10 +1,11 @@
-import type { Lease, Logger, Metrics, SubnetManager } from '@overlay/core';
+import type { Address, Lease, Logger, Metrics, PerFamily, SubnetManager } from '@overlay/core';
 import { Agent, errorText, FAMILIES, makePlan, noMetrics } from '@overlay/core';
 import { hostGw } from '@overlay/backend-host-gw';
 import { udp } from '@overlay/backend-udp';
 import { vxlan } from '@overlay/backend-vxlan';
 import type { Linux } from '@overlay/linux';
 import { openLinux } from '@overlay/linux';
+import { of } from 'rxjs';
 import type { ApplyOutcome } from '../control/protocol.js';
 import { serveControl } from '../control/server.js';
 import { FileRecord } from '../files/file-record.js';
@@ -20,7 +21,9 @@ import type { StartTimes } from '../start-times.js';
 import { statePaths } from '../state-directory/state-paths.js';
 import { followingConfig } from '../stores/following-config.js';
 import type { Store } from '../stores/store.js';
+import type { HostStreamOptions } from './host-stream.js';
 import { hostStream, InterfaceNeed } from './host-stream.js';
+import { askedInterfaceOptions } from './interface-options.js';
 import { VERSION } from '../version.js';
 import { KernelSettings } from './kernel-settings.js';
 import { Reporter } from './reporter.js';
@@ -115,7 +118,7 @@ async function start(parts: Parts): Promise<HostAgent> {
     backends,
     host$: hostStream({
       need$: need.need$,
-      interface: settings.interface,
+      interface$: interfaceOptions(parts, remembered),
       observe: (options) => linux.host$(options),
       logger,
     }),
@@ -131,7 +134,7 @@ async function start(parts: Parts): Promise<HostAgent> {
     applyChanges: settings.applyChanges,
     wrongConfig: store.wrongConfig,
     logger,
-    metrics: peersGauge(kernel),
+    metrics: gauges({ kernel, readiness: () => reportReadiness() }),
   });
   const applyPending = async (): Promise<ApplyOutcome> => {
     const { pending, ownLease, readiness } = agent.status();
@@ -148,6 +151,14 @@ async function start(parts: Parts): Promise<HostAgent> {
       logger.error(`taking the pending configuration: ${errorText(error)}`);
       return { outcome: 'refused', reason: errorText(error) };
     }
+  };
+  let everReady = false;
+  const reportReadiness = (): void => {
+    const { phase, readiness } = agent.status();
+    everReady ||= phase === 'ready';
+    // What an agent leaves when it ends goes on carrying traffic.
+    if (!everReady || (phase !== 'ready' && phase !== 'impaired')) return;
+    store.reportReadiness?.(readiness.ready ? undefined : readiness.reasons.map(({ message }) => message).join('; '));
   };
   let probe: Probe | undefined;
   reporter.follow({ agent, applyPending, reachability: () => probe?.report() });
@@ -200,12 +211,37 @@ async function remembering(
   return rememberStore(subnetManager, { ...options, storeName });
 }
 
-/** The agent counts its peers anyway; whoever made room for them hears of it here. */
-function peersGauge(kernel: KernelSettings): Metrics {
+/** By the flags, and by what somebody has set for this host in the store. */
+function interfaceOptions(
+  { settings, store, hostId, logger }: Parts,
+  remembered: SubnetManager,
+): HostStreamOptions['interface$'] {
+  const given = settings.interface;
+  const { hostAddresses: ask } = store;
+  if (ask === undefined) return of({ options: given });
+  const before = async (options: { readonly signal: AbortSignal }): Promise<PerFamily<Address> | undefined> => {
+    const { ipv4, ipv6 } = (await remembered.previous(hostId, options))?.attributes ?? {};
+    return ipv4 || ipv6 ? { ...(ipv4 && { ipv4: ipv4.publicIP }), ...(ipv6 && { ipv6: ipv6.publicIP }) } : undefined;
+  };
+  return askedInterfaceOptions({ given, ask, before, logger });
+}
+
+interface GaugeReaders {
+  readonly kernel: KernelSettings;
+  /** Told when the agent has become ready, or is so no longer. */
+  readonly readiness: () => void;
+}
+
+/** What the agent measures anyway: whoever made room for peers, and whoever tells the store, hears of it here. */
+function gauges({ kernel, readiness }: GaugeReaders): Metrics {
+  let wasReady: number | undefined;
   return {
     ...noMetrics,
     gauge: (name, value) => {
       if (name === 'peers') kernel.followPeers(value);
+      if (name !== 'ready' || value === wasReady) return;
+      wasReady = value;
+      readiness();
     },
   };
 }

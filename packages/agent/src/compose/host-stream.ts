@@ -2,7 +2,7 @@ import type { ConfigEvent, Family, Host, HostState, Logger, Prefix } from '@over
 import { FAMILIES } from '@overlay/core';
 import type { InterfaceOptions } from '@overlay/linux';
 import type { Observable } from 'rxjs';
-import { distinctUntilChanged, ReplaySubject, switchMap, tap } from 'rxjs';
+import { combineLatest, distinctUntilChanged, of, ReplaySubject, switchMap, tap } from 'rxjs';
 
 /** What the choice of the interface needs of the configuration. */
 interface Need {
@@ -42,7 +42,8 @@ export class InterfaceNeed {
 
 export interface HostStreamOptions {
   readonly need$: Observable<Need>;
-  readonly interface: InterfaceOptions;
+  /** How the interface is chosen, or why that cannot be said yet. */
+  readonly interface$: Observable<{ readonly options: InterfaceOptions } | { readonly waiting: string }>;
   readonly observe: (options: InterfaceOptions) => Observable<HostState>;
   readonly logger: Logger;
 }
@@ -51,9 +52,9 @@ export interface HostStreamOptions {
 export function hostStream(options: HostStreamOptions): Observable<HostState> {
   const { need$, observe, logger } = options;
   let said = '';
-  return need$.pipe(
+  return combineLatest([need$, options.interface$]).pipe(
     distinctUntilChanged((a, b) => JSON.stringify(a) === JSON.stringify(b)),
-    switchMap((need) => observe({ ...options.interface, ...need })),
+    switchMap(([need, chosen]) => ('waiting' in chosen ? of(chosen) : observe({ ...chosen.options, ...need }))),
     tap(({ host }) => {
       const lines = host === undefined ? [] : hostLines(host);
       if (host === undefined || said === lines.join('\n')) return;

@@ -86,7 +86,7 @@ export function readSettings(argv: readonly string[], env: Readonly<Record<strin
       subnetFile: notEmpty('subnet-file', text('subnet-file')),
       interface: options,
       health: { address, port: integer('healthz-port') },
-      store: readStore(values),
+      store: readStore(values, env),
       lease: readLeaseTimes(values),
       ...(hostId === undefined ? {} : { hostId }),
       stateDirectory: notEmpty('state-dir', text('state-dir')),

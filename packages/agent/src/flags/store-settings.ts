@@ -19,8 +19,25 @@ export interface EtcdStoreSettings {
   readonly password?: string | { readonly file: string };
 }
 
+/** Leases in the Nodes of Kubernetes. */
+export interface KubeStoreSettings {
+  readonly kind: 'kube';
+  /** Neither this nor a kubeconfig: the service account of the pod. */
+  readonly apiUrl?: string;
+  /** A path. */
+  readonly kubeconfigFile?: string;
+  readonly annotationPrefix: string;
+  /** This host's Node, or a pod on it. */
+  readonly node: { readonly name: string } | { readonly namespace: string; readonly pod: string };
+  /** Whether the Node's condition NetworkUnavailable is kept. */
+  readonly setNetworkUnavailable: boolean;
+}
+
 /** Where leases are kept, and what has to be known to get at them. */
-export type StoreSettings = LocalStoreSettings | EtcdStoreSettings;
+export type StoreSettings = LocalStoreSettings | EtcdStoreSettings | KubeStoreSettings;
+
+/** Variables by their names. */
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /** How long a lease lasts, and how long before its end it is renewed, in milliseconds. */
 export interface LeaseTimes {
@@ -33,12 +50,16 @@ const MINUTE_MS = 60_000;
 const LEAST_TTL_MS = 5_000;
 
 /**
- * etcd, unless a directory is named.
+ * etcd, unless a directory is named or Kubernetes is asked for.
  *
  * @throws OverlayError `OVERLAY_USAGE`
  */
-export function readStore(values: FlagValues): StoreSettings {
+export function readStore(values: FlagValues, env: Environment): StoreSettings {
   const directory = values.text('local-store');
+  if (values.isOn('kube-subnet-mgr')) {
+    if (directory === '') return kube(values, env);
+    throw usageError('--kube-subnet-mgr: expected it without --local-store, got both', '--kube-subnet-mgr');
+  }
   return directory === '' ? etcd(values) : { kind: 'local', directory };
 }
 
@@ -83,6 +104,25 @@ function etcd(values: FlagValues): EtcdStoreSettings {
     prefix: values.text('etcd-prefix'),
     tls: { ...(ca !== '' && { ca }), ...(cert !== '' && { cert, key }) },
     ...(username !== '' && password !== undefined && { username, password }),
+  };
+}
+
+function kube(values: FlagValues, env: Environment): KubeStoreSettings {
+  const { NODE_NAME: name = '', POD_NAME: pod = '', POD_NAMESPACE: namespace = '' } = env;
+  if (name === '' && (pod === '' || namespace === '')) {
+    throw usageError(
+      '--kube-subnet-mgr: expected NODE_NAME, or POD_NAME and POD_NAMESPACE, in the environment, got neither',
+      '--kube-subnet-mgr',
+    );
+  }
+  const [apiUrl, kubeconfigFile] = [values.text('kube-api-url'), values.text('kubeconfig-file')];
+  return {
+    kind: 'kube',
+    ...(apiUrl !== '' && { apiUrl }),
+    ...(kubeconfigFile !== '' && { kubeconfigFile }),
+    annotationPrefix: values.text('kube-annotation-prefix'),
+    node: name === '' ? { namespace, pod } : { name },
+    setNetworkUnavailable: values.isOn('set-node-network-unavailable'),
   };
 }
 

@@ -15,6 +15,21 @@ export const STORE_FLAGS: readonly Flag[] = [
   text('etcd-username', '', 'user of etcd'),
   text('etcd-password', '', 'its password; everybody on this host can read it here, so better a variable or file'),
   text('etcd-password-file', '', 'file with the password, read again whenever etcd asks for it'),
+  {
+    name: 'kube-subnet-mgr',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'leases in the Nodes of Kubernetes; no etcd is used then. This host’s is NODE_NAME, or that of the pod POD_NAME in POD_NAMESPACE',
+  },
+  text('kube-api-url', '', 'the API server, if this is no pod and without a kubeconfig'),
+  text('kubeconfig-file', '', 'how to get at the API server, in place of the service account of a pod'),
+  text('kube-annotation-prefix', 'flannel.alpha.coreos.com', 'what the names of all annotations begin with'),
+  {
+    name: 'set-node-network-unavailable',
+    kind: 'switch',
+    fallback: 'true',
+    help: 'keep the Node’s condition NetworkUnavailable true to the facts',
+  },
   integer('subnet-lease-renew-margin', 60, [1, 1439], 'minutes before its end at which the lease is renewed'),
   {
     name: 'subnet-lease-ttl',

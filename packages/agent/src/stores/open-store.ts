@@ -19,5 +19,9 @@ export async function openStore({ store, lease, netConfigPath }: Settings, logge
       const { openEtcdStore } = await import('./etcd-store.js');
       return openEtcdStore(store, context);
     }
+    case 'kube': {
+      const { openKubeStore } = await import('./kube-store.js');
+      return openKubeStore(store, context);
+    }
   }
 }

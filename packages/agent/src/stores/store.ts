@@ -1,4 +1,4 @@
-import type { Logger, NetConf, SubnetManager } from '@overlay/core';
+import type { Address, Logger, NetConf, PerFamily, SubnetManager } from '@overlay/core';
 import type { Settings } from '../flags/settings.js';
 
 /** Where the agent has its leases from. Nothing is asked before the subnet manager is used. */
@@ -11,6 +11,13 @@ export interface Store {
   readonly remoteName?: string;
   /** The configuration, where it is a file of this host: as it was read first. */
   readonly netConf?: NetConf;
+  /** Addresses that somebody has set for this host in the store, which go before what flags say. Rejects while it is away. */
+  readonly hostAddresses?: (options: { readonly signal: AbortSignal }) => Promise<PerFamily<Address>>;
+  /**
+   * To be told whether this host can carry traffic, whenever that changes, for the first time when it can. `missing`: what
+   * keeps it from that.
+   */
+  readonly reportReadiness?: (missing: string | undefined) => void;
   /** What a wrong configuration means; see the agent's option of this name. */
   readonly wrongConfig: 'fatal' | 'wait';
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Address, ConfigEvent, HostState } from '@overlay/core';
 import { parseAddress, parseNetConf, silentLogger } from '@overlay/core';
 import type { InterfaceOptions } from '@overlay/linux';
-import { Subject } from 'rxjs';
+import { of, Subject } from 'rxjs';
 import { hostStream, InterfaceNeed } from '../../dist/compose/host-stream.js';
 
 function config(text: string): ConfigEvent {
@@ -30,7 +30,7 @@ function observed(carrying = true) {
   const answers: Subject<HostState>[] = [];
   const subscription = hostStream({
     need$: need.need$,
-    interface: { iface: ['eth0'] },
+    interface$: of({ options: { iface: ['eth0'] } }),
     observe: (options) => {
       asked.push(options);
       const answer = new Subject<HostState>();

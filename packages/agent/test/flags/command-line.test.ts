@@ -109,17 +109,17 @@ const accepted: readonly [title: string, argv: readonly string[], env: Record<st
   ['a format', ['--log-format=json'], {}, { logFormat: 'json' }],
   [
     'what has no effect here',
-    ['--vmodule=a=1', '--log_backtrace_at=b:2', '--set-node-network-unavailable=false'],
+    ['--vmodule=a=1', '--log_backtrace_at=b:2', '--set-node-network-unavailable=false', '--kube-subnet-mgr=0'],
     {},
     {},
   ],
   [
     'what is not built, switched off',
-    ['--ip-masq=false', '--kube-subnet-mgr=0', '--iptables-forward-rules=F', '--ip-blackhole-route=FALSE'],
+    ['--ip-masq=false', '--iptables-forward-rules=F', '--ip-blackhole-route=FALSE'],
     {},
     {},
   ],
-  ['what is not built, at its default', ['--iptables-resync=5', '--kubeconfig-file='], {}, {}],
+  ['what is not built, at its default', ['--iptables-resync=5'], {}, {}],
   ['a variable', [], { FLANNELD_SUBNET_FILE: '/e' }, { subnetFile: '/e' }],
   ['a variable of ours', [], { FLANNELD_HOST_ID: 'h7' }, { hostId: 'h7' }],
   ['the line before a variable', ['--subnet-file=/a'], { FLANNELD_SUBNET_FILE: '/e' }, { subnetFile: '/a' }],
@@ -189,7 +189,7 @@ const refused: readonly [title: string, argv: readonly string[], env: Record<str
   ['control characters', ['--host-id=a\nb'], {}, /^--host-id: expected text without control characters, got "a\\nb"$/],
   ['an empty path', ['--subnet-file='], {}, /^--subnet-file: expected a path/],
   ['masquerading', ['--ip-masq'], {}, /^--ip-masq: not built yet/],
-  ['Kubernetes', ['--kube-subnet-mgr=true'], {}, /^--kube-subnet-mgr: not built yet/],
+  ['two stores', ['--kube-subnet-mgr'], { NODE_NAME: 'n1' }, /^--kube-subnet-mgr: expected it without --local-store/],
   ['a lease that is too short', ['--subnet-lease-ttl=4s'], {}, /^--subnet-lease-ttl: expected 5s or more, got "4s"$/],
   [
     'a margin of more than the lease',
@@ -253,6 +253,37 @@ describe('etcd', () => {
     [['--etcd-username=u', '--etcd-password=p', '--etcd-password-file=f'], /^--etcd-password-file: .* got both$/],
   ])('refuses %j', (argv, says) => {
     expect(failure(argv)).toMatch(says);
+  });
+});
+
+describe('Kubernetes', () => {
+  const store = (argv: readonly string[], env: Record<string, string>): StoreSettings =>
+    settings(['--kube-subnet-mgr', ...argv], env).store;
+
+  test('is the store when it is asked for, with flanneld’s defaults', () => {
+    expect(store([], { NODE_NAME: 'n1' })).toEqual({
+      kind: 'kube',
+      annotationPrefix: 'flannel.alpha.coreos.com',
+      node: { name: 'n1' },
+      setNetworkUnavailable: true,
+    });
+  });
+  test('takes everything from the line, and the Node from a pod', () => {
+    const argv = ['--kube-api-url=https://a:6443', '--kubeconfig-file=/k', '--kube-annotation-prefix=x.example'];
+    const env = { POD_NAME: 'p', POD_NAMESPACE: 'ns' };
+    expect(store([...argv, '--set-node-network-unavailable=false'], env)).toEqual({
+      kind: 'kube',
+      apiUrl: 'https://a:6443',
+      kubeconfigFile: '/k',
+      annotationPrefix: 'x.example',
+      node: { namespace: 'ns', pod: 'p' },
+      setNetworkUnavailable: false,
+    });
+  });
+  test.each([[{}], [{ POD_NAME: 'p' }]])('wants to know which Node this is: %j', (env) => {
+    expect(failure(['--kube-subnet-mgr'], env as Record<string, string>)).toMatch(
+      /^--kube-subnet-mgr: expected NODE_NAME, or POD_NAME and POD_NAMESPACE/,
+    );
   });
 });
 

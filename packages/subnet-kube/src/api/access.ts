@@ -1,8 +1,8 @@
-import type * as KubernetesClient from '@kubernetes/client-node';
 import type { HttpMethod, KubeConfig, RequestContext } from '@kubernetes/client-node';
 import { errorText, OverlayError } from '@overlay/core';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import type * as ClientNodeNames from './client-node.js';
 
 /** How the API server is found, and who asks it. In a pod, with neither URL nor kubeconfig, its service account does. */
 export interface AccessOptions {
@@ -14,10 +14,7 @@ export interface AccessOptions {
 }
 
 /** What of @kubernetes/client-node is used. Loading it takes time and memory, so only who needs it does. */
-export type ClientNode = Pick<
-  typeof KubernetesClient,
-  'KubeConfig' | 'RequestContext' | 'HttpMethod' | 'createConfiguration' | 'loadYaml'
->;
+export type ClientNode = typeof ClientNodeNames;
 
 /** Questions that carry what proves who asks: the work of @kubernetes/client-node. */
 export class Access {
@@ -38,7 +35,7 @@ export class Access {
   }
 
   client(): Promise<ClientNode> {
-    this.#client ??= import('@kubernetes/client-node');
+    this.#client ??= import('./client-node.js');
     return this.#client;
   }
 

@@ -1,0 +1,45 @@
+import { errorCode, errorText } from '@overlay/core';
+import { KubeSubnetManager } from '@overlay/subnet-kube';
+import { fileConfig } from '@overlay/subnet-local';
+import type { KubeStoreSettings } from '../flags/store-settings.js';
+import { usageError } from '../flags/usage-error.js';
+import { readConfiguration } from './net-conf-file.js';
+import type { Store, StoreContext } from './store.js';
+
+/** The flags by the options that they become. */
+const FLAGS: Readonly<Record<string, string>> = {
+  apiUrl: '--kube-api-url',
+  kubeconfigFile: '--kubeconfig-file',
+  annotationPrefix: '--kube-annotation-prefix',
+  node: 'NODE_NAME',
+};
+
+/**
+ * Leases in the Nodes of Kubernetes, the configuration in a file.
+ *
+ * @throws OverlayError `OVERLAY_CONFIG_INVALID`, `OVERLAY_USAGE` naming the flag.
+ */
+export function openKubeStore(settings: KubeStoreSettings, { netConfigPath, logger }: StoreContext): Store {
+  const { kind: _, setNetworkUnavailable, ...access } = settings;
+  const netConf = readConfiguration(netConfigPath);
+  try {
+    const manager = new KubeSubnetManager({ ...access, logger, config$: fileConfig(netConfigPath) });
+    return {
+      subnetManager: manager,
+      netConf,
+      remoteName: 'the Kubernetes API',
+      wrongConfig: 'fatal',
+      hostAddresses: (options) => manager.nodeAddresses(options),
+      ...(setNetworkUnavailable && {
+        reportReadiness: (missing) => {
+          manager.reportNetwork(missing === undefined ? { available: true } : { available: false, message: missing });
+        },
+      }),
+    };
+  } catch (error) {
+    const key = (error as { key?: string }).key ?? '';
+    const flag = FLAGS[key];
+    if (errorCode(error) !== 'OVERLAY_OPTION_INVALID' || flag === undefined) throw error;
+    throw usageError(errorText(error).replace(`KubeSubnetManager: ${key}`, flag), flag);
+  }
+}
