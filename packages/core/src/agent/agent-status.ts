@@ -18,7 +18,7 @@ export interface StatusFrame {
 /** What keeps the host from carrying traffic, by condition. */
 export function missingOf(supervisor: Supervisor): Missing {
   const { config, host, netConf, file, feed, succession } = supervisor;
-  const { own, networkState, snapshotApplied, leaseWaiting } = succession;
+  const { own, carriage, snapshotApplied, leaseWaiting } = succession;
   const missing: Missing = {};
   if (netConf === undefined && config.waiting !== undefined) {
     missing.configuration = { message: config.waiting, follows: false };
@@ -31,7 +31,7 @@ export function missingOf(supervisor: Supervisor): Missing {
     };
   }
   if (own?.lost) missing.lease = { message: own.problem ?? 'another host has the lease', follows: false };
-  if (networkState?.phase !== 'ready') {
+  if (carriage.state?.phase !== 'ready') {
     missing.device = { message: deviceText(supervisor), follows: own === undefined };
   }
   if (!snapshotApplied) {
@@ -50,8 +50,8 @@ export function missingOf(supervisor: Supervisor): Missing {
 /** The agent's status, put together from its parts. */
 export function agentStatus(supervisor: Supervisor, frame: StatusFrame): AgentStatus {
   const { netConf, pending, host, table, preflight, succession } = supervisor;
-  const { applying, own, networkState } = succession;
-  const network = succession.networkStatus();
+  const { applying, own, carriage } = succession;
+  const { state: networkState, status: network } = carriage;
   const missing = missingOf(supervisor);
   const held = [...table.held()];
   const removals = [...table.heldRemovals()];
@@ -85,7 +85,7 @@ export function agentStatus(supervisor: Supervisor, frame: StatusFrame): AgentSt
 function leaseText({ succession, netConf, config, host: { host } }: Supervisor): string {
   const waiting = succession.leaseWaiting;
   if (waiting === undefined) return 'a lease, which needs a configuration first';
-  const conf = netConf ?? succession.base?.netConf;
+  const conf = netConf ?? succession.carriage.base?.netConf;
   const without = FAMILIES.filter((family) => conf?.[family] && host !== undefined && !host[family]);
   if (without.length === 0 || config.waiting !== undefined) return waiting;
   const names = without.map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6')).join(' or ');
@@ -93,13 +93,13 @@ function leaseText({ succession, netConf, config, host: { host } }: Supervisor):
 }
 
 function deviceText({ succession }: Supervisor): string {
-  const state = succession.networkState;
+  const { state } = succession.carriage;
   if (state !== undefined) {
     return (
       state.problem ?? (state.phase === 'failed' ? 'own device cannot be made at present' : 'own device is being made')
     );
   }
-  return succession.networkWaiting ?? 'own device, which needs a lease first';
+  return succession.carriage.waiting ?? 'own device, which needs a lease first';
 }
 
 /** A file of other subnets than the lease's would give pods addresses that nobody routes to. */
@@ -111,7 +111,8 @@ function fileAsItShouldBe({ file, succession }: Supervisor): boolean {
 }
 
 function problemsOf({ config, file, record, succession }: Supervisor): string[] {
-  const { own, publishProblem, networkState, networkWaiting } = succession;
+  const { own, publishProblem, carriage } = succession;
+  const { state: networkState, waiting: networkWaiting } = carriage;
   const problems: string[] = [];
   if (config.problem !== undefined) problems.push(`configuration: ${config.problem}`);
   if (publishProblem !== undefined) problems.push(publishProblem);

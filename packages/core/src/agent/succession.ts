@@ -1,13 +1,12 @@
-import type { Network, NetworkState, NetworkStatus } from '../backend.js';
 import { errorText, OverlayError, throwIfAborted } from '../errors.js';
 import type { Lease, LeaseAttributes } from '../lease.js';
 import type { OwnLeaseState } from '../subnet-manager.js';
+import { Carriage } from './carriage.js';
 import type { Carrier } from './carrier.js';
 import type { ChangeLog } from './change-log.js';
 import { Distribution } from './distribution.js';
 import type { LeaseFeed } from './lease-feed.js';
 import type { Former } from './former-plan.js';
-import { joinedState, joinedStatus } from './joined-network.js';
 import type { Plan } from './plan.js';
 import type { RetryPorts } from './retry.js';
 import { failureText, retry } from './retry.js';
@@ -53,14 +52,11 @@ interface Attempt {
  * as it was.
  */
 export class Succession {
+  readonly carriage: Carriage;
   readonly #context: SuccessionContext;
   readonly #distribution: Distribution;
   readonly #ending = new AbortController();
   #tenancy: Tenancy | undefined;
-  #target: Carrier | undefined;
-  #transition: Transition | undefined;
-  /** The transition of an attempt, of which peers do not know yet. */
-  #tentative: Transition | undefined;
   #attempt: Attempt | undefined;
   #waitsForHost = false;
   #joined = false;
@@ -75,29 +71,7 @@ export class Succession {
   constructor(context: SuccessionContext) {
     this.#context = context;
     this.#distribution = new Distribution(() => this.look());
-  }
-
-  /** The carriers in use, the newest first. */
-  get carriers(): readonly Carrier[] {
-    if (this.#transition) return [this.#transition.newer, this.#transition.older];
-    return this.#target ? [this.#target] : [];
-  }
-
-  /** The newest of them that peers may use. */
-  get inUse(): Carrier | undefined {
-    const transition = this.#transition;
-    return transition === undefined || transition.announced ? this.#target : transition.older;
-  }
-
-  /** What a new configuration is to be compared with: the newest carrier but for one that an attempt may yet give up. */
-  get base(): Carrier | undefined {
-    const transition = this.#transition;
-    return transition !== undefined && transition === this.#tentative ? transition.older : this.#target;
-  }
-
-  /** Two networks that are both in effect. */
-  get transition(): Transition | undefined {
-    return this.#transition;
+    this.carriage = new Carriage(this.#distribution);
   }
 
   /** The lease held, and what is wrong with holding it. */
@@ -107,33 +81,18 @@ export class Succession {
 
   /** Why there is no lease; undefined when nothing was begun yet. */
   get leaseWaiting(): string | undefined {
-    return this.inUse?.source.problem ?? this.#tenancy?.waiting;
+    return this.carriage.inUse?.source.problem ?? this.#tenancy?.waiting;
   }
 
   /** What keeps peers from being told how to reach this host. */
   get publishProblem(): string | undefined {
     if (this.own === undefined) return undefined;
-    return this.#tenancy?.problem ?? this.carriers.find(({ source }) => source.problem)?.source.problem;
+    return this.#tenancy?.problem ?? this.carriage.carriers.find(({ source }) => source.problem)?.source.problem;
   }
 
   /** Whether there is no lease because a backend has not said what to publish, for which it needs the host. */
   get waitsForHost(): boolean {
     return this.#waitsForHost;
-  }
-
-  /** The state of all networks that peers may use, as one; the MTU is the least of all that are open. */
-  get networkState(): NetworkState | undefined {
-    return joinedState(this.carriers, this.inUse);
-  }
-
-  /** All open networks as one. */
-  networkStatus(): NetworkStatus | undefined {
-    return joinedStatus(this.#networks());
-  }
-
-  /** Why a network is not open, in one line. */
-  get networkWaiting(): string | undefined {
-    return this.carriers.find(({ waiting }) => waiting !== undefined)?.waiting;
   }
 
   /** Whether the first snapshot of peers is in the networks, as far as it goes at the first try. */
@@ -153,7 +112,7 @@ export class Succession {
 
   /** What is on its way to take the place of what carries, or has begun to. */
   get applying(): ApplyingConfiguration | undefined {
-    const transition = this.#transition;
+    const transition = this.carriage.transition;
     if (transition) {
       const { newer, changes, phase } = transition;
       return { netConf: newer.netConf, changes, phase, progress: transition.progress() };
@@ -179,12 +138,12 @@ export class Succession {
 
   /** Goes back to the older of the two configurations that are in effect. */
   turnBack(): void {
-    const transition = this.#transition;
+    const transition = this.carriage.transition;
     if (transition === undefined) return;
     const { newer, older, primary, changes } = transition;
     const announced = transition.published;
     transition.close();
-    this.#target = older;
+    this.carriage.target = older;
     this.#begin({ newer: older, older: newer, primary, announced, changes: [...changes, 'taken back'] });
     this.#aim(this.#context.feed.accepted());
     this.#context.tookEffect();
@@ -194,7 +153,7 @@ export class Succession {
 
   /** Takes a configuration that no network need know of. */
   reconfigure(plan: Plan): void {
-    this.#target?.reconfigure(plan.netConf);
+    this.carriage.target?.reconfigure(plan.netConf);
     this.#context.tookEffect();
     this.#rememberSoon();
   }
@@ -205,10 +164,10 @@ export class Succession {
    * it is under way waits for the same.
    */
   async replaceLostLease(): Promise<boolean> {
-    const [tenancy, inUse] = [this.#tenancy, this.inUse];
+    const [tenancy, inUse] = [this.#tenancy, this.carriage.inUse];
     if (tenancy?.state?.lost !== true || inUse === undefined) return false;
     const published = tenancy.state.lease.attributes;
-    const attributes = (): LeaseAttributes => this.#transition?.attributes ?? inUse.source.latest ?? published;
+    const attributes = (): LeaseAttributes => this.carriage.transition?.attributes ?? inUse.source.latest ?? published;
     this.#replacing ??= tenancy.acquire(inUse.netConf, attributes, this.#ending.signal).finally(() => {
       this.#replacing = undefined;
     });
@@ -225,8 +184,8 @@ export class Succession {
   /** Something has changed on which depends what is published, or which networks are open. */
   look(): void {
     if (this.#ending.signal.aborted) return;
-    const target = this.#target;
-    if (this.#transition) this.#transition.look();
+    const target = this.carriage.target;
+    if (this.carriage.transition) this.carriage.transition.look();
     else if (target?.source.latest !== undefined) this.#tenancy?.want(target.source.latest);
     this.#context.changed();
   }
@@ -235,10 +194,10 @@ export class Succession {
   async end(): Promise<void> {
     this.#ending.abort();
     this.giveUp();
-    this.#transition?.close();
+    this.carriage.transition?.close();
     this.#distribution.close();
     this.#tenancy?.close();
-    const closing = this.carriers.map((carrier) => carrier.close());
+    const closing = this.carriage.carriers.map((carrier) => carrier.close());
     const ends = await Promise.allSettled([...closing, ...this.#retiring, this.#idle]);
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
@@ -270,7 +229,7 @@ export class Succession {
     const tenancy = this.#context.createTenancy((lease) => this.#leaseChanged(lease));
     this.#tenancy = tenancy;
     const target = this.#context.createCarrier(plan);
-    this.#target = target;
+    this.carriage.target = target;
     try {
       const previous = await tenancy.previous(signal);
       const former = this.#context.former(plan, previous);
@@ -278,14 +237,14 @@ export class Succession {
       await this.#join(tenancy, previous, signal);
       this.#joined = true;
       this.#leaseChanged((tenancy.state as OwnLeaseState).lease);
-      await Promise.all(this.carriers.map((carrier) => carrier.open(signal)));
+      await Promise.all(this.carriage.carriers.map((carrier) => carrier.open(signal)));
       this.#carrying = true;
     } catch (error) {
       await this.#discard();
       throw error;
     }
     void this.#attach();
-    void this.#announceWhenReady(this.#transition);
+    void this.#announceWhenReady(this.carriage.transition);
   }
 
   /** Goes on with a change between two configurations, as far as peers know of it by the lease that the store has. */
@@ -298,7 +257,7 @@ export class Succession {
   }
 
   async #join(tenancy: Tenancy, previous: Lease | undefined, signal: AbortSignal): Promise<void> {
-    const { carriers } = this;
+    const { carriers } = this.carriage;
     this.#waitsForHost = true;
     tenancy.waitsFor(
       `what backend ${carriers.map(({ backend }) => backend.type).join(' and ')} publishes for this host`,
@@ -307,7 +266,7 @@ export class Succession {
     await Promise.all(carriers.map(({ source }) => source.first(signal)));
     this.#waitsForHost = false;
     const attributes = (): LeaseAttributes =>
-      (this.#transition?.attributes ?? carriers[0].source.latest) as LeaseAttributes;
+      (this.carriage.transition?.attributes ?? carriers[0].source.latest) as LeaseAttributes;
     await tenancy.acquire(carriers[0].netConf, attributes, signal);
     throwIfAborted('taking a configuration', signal);
   }
@@ -325,7 +284,7 @@ export class Succession {
         what: 'applying the first snapshot of leases',
         signal,
         attempt: async () => {
-          await Promise.all(this.#networks().map((network) => network.settled({ signal })));
+          await Promise.all(this.carriage.networks.map((network) => network.settled({ signal })));
         },
         failed: (error, delayMs) => log.warn('settle', failureText(what, error, delayMs)),
       });
@@ -344,8 +303,8 @@ export class Succession {
   async #open(attempt: Attempt): Promise<void> {
     const { plan, changes, ending } = attempt;
     const { signal } = ending;
-    const older = this.#target as Carrier;
-    if (this.#transition) throw busy(this.#transition);
+    const older = this.carriage.target as Carrier;
+    if (this.carriage.transition) throw busy(this.carriage.transition);
     const newer = this.#context.createCarrier(plan);
     attempt.carrier = newer;
     newer.start((this.own as OwnLeaseState).lease);
@@ -354,9 +313,9 @@ export class Succession {
       await newer.source.first(signal);
       newer.follow((this.own as OwnLeaseState).lease);
       await newer.open(signal);
-      this.#target = newer;
+      this.carriage.target = newer;
       transition = this.#begin({ newer, older, primary: older, announced: [older], changes });
-      this.#tentative = transition;
+      this.carriage.tentative = transition;
       this.#aim(this.#context.feed.accepted());
       this.#context.tookEffect();
       await newer.ready(signal);
@@ -367,7 +326,7 @@ export class Succession {
       await this.#giveBack(older, newer, transition);
       throw error;
     }
-    this.#tentative = undefined;
+    this.carriage.tentative = undefined;
     this.#context.log.info('transition', `${newer.id} is open beside ${older.id}, and published`);
     transition.announce(newer);
     this.#context.tookEffect();
@@ -379,8 +338,8 @@ export class Succession {
     // An agent that ends leaves the kernel as it is, for the next one to go on from there.
     const ends = this.#ending.signal.aborted;
     if (transition && !ends) {
-      this.#transition = this.#tentative = undefined;
-      this.#target = older;
+      this.carriage.transition = this.carriage.tentative = undefined;
+      this.carriage.target = older;
       this.#aim(this.#context.feed.accepted());
       this.#context.tookEffect();
     }
@@ -390,7 +349,7 @@ export class Succession {
 
   /** Opens a network for a plan that is the same one to the peers, where the old one was. */
   async #reopen({ plan, ending }: Attempt): Promise<void> {
-    const target = this.#target as Carrier;
+    const target = this.carriage.target as Carrier;
     const before = target.plan;
     try {
       await target.reopen(plan, ending.signal);
@@ -407,7 +366,7 @@ export class Succession {
 
   #begin(init: ConstructorParameters<typeof Transition>[0]): Transition {
     const { clock, retireMs } = this.#context;
-    this.#transition = new Transition(init, {
+    this.carriage.transition = new Transition(init, {
       clock,
       retireMs,
       distribution: this.#distribution,
@@ -416,7 +375,7 @@ export class Succession {
       publish: (attributes) => this.#tenancy?.want(attributes),
       over: () => this.#retire(),
     });
-    return this.#transition;
+    return this.carriage.transition;
   }
 
   async #announceWhenReady(transition: Transition | undefined): Promise<void> {
@@ -427,7 +386,7 @@ export class Succession {
       await this.#context.remember([newer.plan, older.plan], signal);
       await newer.ready(signal);
       this.#distribution.look();
-      if (this.#transition === transition && !transition.announced) transition.announce(newer);
+      if (this.carriage.transition === transition && !transition.announced) transition.announce(newer);
       this.#context.tookEffect();
     } catch (error) {
       if (!signal.aborted) this.#trouble('going on with a change of the configuration', error);
@@ -436,9 +395,9 @@ export class Succession {
 
   /** Nobody needs the old network any more. */
   #retire(): void {
-    const transition = this.#transition as Transition;
+    const transition = this.carriage.transition as Transition;
     const { older, newer } = transition;
-    this.#transition = undefined;
+    this.carriage.transition = undefined;
     this.#aim(this.#context.feed.accepted());
     this.#context.log.info('transition', `${older.id} is closed: every peer has ${newer.id}`);
     const removed = older
@@ -453,13 +412,12 @@ export class Succession {
   }
 
   #aim(leases: Iterable<Lease> | undefined): void {
-    const [newer, older] = this.carriers;
-    if (newer && !this.#ending.signal.aborted) this.#distribution.set(newer, older, leases);
+    if (!this.#ending.signal.aborted) this.carriage.aim(leases);
   }
 
   #rememberSoon(): void {
     const { signal } = this.#ending;
-    const plans = this.carriers.map(({ plan }) => plan);
+    const plans = this.carriage.carriers.map(({ plan }) => plan);
     this.#context.remember(plans, signal).catch((error: unknown) => {
       if (!signal.aborted) this.#trouble('recording the configuration in effect', error);
     });
@@ -467,16 +425,16 @@ export class Succession {
 
   #leaseChanged(lease: Lease): void {
     if (!this.#joined) return;
-    for (const carrier of this.carriers) carrier.follow(lease);
+    for (const carrier of this.carriage.carriers) carrier.follow(lease);
     this.#context.tookEffect();
   }
 
   /** Nothing came of the first attempt. */
   async #discard(): Promise<void> {
-    const { carriers } = this;
-    this.#transition?.close();
-    this.#transition = undefined;
-    this.#target = undefined;
+    const { carriers } = this.carriage;
+    this.carriage.transition?.close();
+    this.carriage.transition = undefined;
+    this.carriage.target = undefined;
     this.#tenancy?.close();
     this.#tenancy = undefined;
     this.#joined = false;
@@ -484,10 +442,6 @@ export class Succession {
     for (const carrier of carriers) {
       await carrier.close().catch((error: unknown) => this.#trouble('closing what did not open', error));
     }
-  }
-
-  #networks(): Network[] {
-    return this.carriers.flatMap(({ network }) => network ?? []);
   }
 
   #trouble(what: string, error: unknown): void {

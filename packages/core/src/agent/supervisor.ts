@@ -1,9 +1,8 @@
 import type { Prefix } from '../address/index.js';
 import type { Backend } from '../backend.js';
-import { leaseAs } from '../endpoints.js';
-import { errorCode, errorText, OverlayError } from '../errors.js';
+import { errorCode, errorText } from '../errors.js';
 import { LeaseTable } from '../lease-table/index.js';
-import type { Lease, PerFamily } from '../lease.js';
+import type { Lease } from '../lease.js';
 import { FAMILIES } from '../lease.js';
 import type { NetConf } from '../net-conf/index.js';
 import type { Clock } from '../ports/clock.js';
@@ -11,26 +10,27 @@ import { systemClock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
 import { silentLogger } from '../ports/logger.js';
 import { noMetrics } from '../ports/metrics.js';
-import type { SubnetEnv, SubnetEnvFamily } from '../subnet-env.js';
 import { ChangeLog } from './change-log.js';
 import { ConfigWatch } from './config-watch.js';
-import { compareConfigurations, sameConfiguration } from './configuration-change.js';
+import { sameConfiguration } from './configuration-change.js';
 import { Carrier } from './carrier.js';
+import { claimsOf } from './claims.js';
 import { findFormer } from './former-plan.js';
+import { HostSubnets } from './host-subnets.js';
 import { HostWatch } from './host-watch.js';
 import { LeaseFeed } from './lease-feed.js';
-import { liveChange, widestOf } from './live-change.js';
+import { widestOf } from './live-change.js';
 import type { AgentOptions } from './options.js';
 import type { Plan } from './plan.js';
 import { makePlan } from './plan.js';
 import { PodMtu } from './pod-mtu.js';
+import { PendingChange } from './pending-change.js';
 import { Preflight } from './preflight.js';
 import { ConfigurationRecord } from './record.js';
 import type { RetryPorts } from './retry.js';
 import type { PendingConfiguration } from './status.js';
 import { SubnetFileWriter } from './subnet-file-writer.js';
-import type { Way } from './succession.js';
-import { busy, Succession } from './succession.js';
+import { Succession } from './succession.js';
 import { Tenancy } from './tenancy.js';
 
 /** How long a plan rests that cannot be carried out, where the store's content may change that. */
@@ -38,13 +38,6 @@ const REST_MS = 30_000;
 
 /** How long an old network stays open when no peer needs it any more. */
 const RETIRE_MS = 10_000;
-
-/** A configuration that waits, and how it would be taken. */
-interface Pending extends PendingConfiguration {
-  readonly plan: Plan;
-  /** `back`: to the older of two that are in effect. */
-  readonly way?: Way | 'back';
-}
 
 /** Whom a {@link Supervisor} tells. */
 export interface SupervisorEvents {
@@ -76,6 +69,8 @@ export class Supervisor {
   readonly #log: ChangeLog;
   readonly #clock: Clock;
   readonly #ports: RetryPorts;
+  readonly #change: PendingChange;
+  readonly #subnets: HostSubnets;
   readonly #ending = new AbortController();
   /** Networks that this host has, or had and may have left something of. */
   readonly #networks = new Set<Prefix>();
@@ -84,7 +79,6 @@ export class Supervisor {
   #judged: NetConf | undefined;
   /** The backends of which peers' claims are asked. */
   #claimed: readonly Backend[] = [];
-  #pending: Pending | undefined;
   #cancelRest: (() => void) | undefined;
 
   constructor(options: AgentOptions, events: SupervisorEvents) {
@@ -133,6 +127,10 @@ export class Supervisor {
     this.preflight = new Preflight({ clock: this.#clock, logger: this.#logger, changed });
     this.mtu = new PodMtu({ clock: this.#clock, log, podInterfaces: options.podInterfaces, changed });
     this.file = options.subnetFile && new SubnetFileWriter(options.subnetFile, ports, { log, changed });
+    this.#subnets = new HostSubnets({
+      ...{ file: options.subnetFile, writer: this.file, mtu: this.mtu },
+      ...{ ipMasq: options.ipMasq ?? false, logger: this.#logger },
+    });
     this.record = new ConfigurationRecord(options.stateFile, { ...ports, log, changed });
     this.succession = new Succession({
       ...ports,
@@ -153,6 +151,8 @@ export class Supervisor {
       failed: (error, plan, carrying) => this.#failed(error, plan, carrying),
       changed,
     });
+    const atOnce = options.applyChanges === 'now';
+    this.#change = new PendingChange({ succession: this.succession, atOnce, log, logger: this.#logger });
   }
 
   /** The configuration in use. */
@@ -162,9 +162,7 @@ export class Supervisor {
 
   /** A configuration that waits to be taken. */
   get pending(): PendingConfiguration | undefined {
-    if (this.#pending === undefined) return undefined;
-    const { netConf, changes, refused } = this.#pending;
-    return { netConf, changes, ...(refused !== undefined && { refused }) };
+    return this.#change.shown;
   }
 
   start(): void {
@@ -187,19 +185,7 @@ export class Supervisor {
    */
   async applyPending(): Promise<boolean> {
     const moved = await this.succession.replaceLostLease();
-    const pending = this.#pending;
-    if (pending === undefined) return moved;
-    const { refused, way, plan, changes } = pending;
-    if (refused !== undefined || way === undefined) {
-      throw new OverlayError(
-        'OVERLAY_NOT_LIVE',
-        `taking the pending configuration: ${refused}; the one before stays, and the agent takes it when it starts again`,
-      );
-    }
-    this.#pending = undefined;
-    if (way === 'back') this.succession.turnBack();
-    else await this.succession.take(plan, changes, way);
-    return true;
+    return (await this.#change.apply()) || moved;
   }
 
   /** Ends everything but the packets. */
@@ -233,54 +219,14 @@ export class Supervisor {
     // What has not come to carry yet gives way at once: a rollback must not wait for what it rolls back.
     succession.giveUp();
     this.#cancelRest?.();
-    this.#pending = undefined;
-    if (succession.base === undefined || !succession.carrying) this.#take(plan, [], 'beside');
-    else this.#change(plan, succession.base);
-  }
-
-  /** Sees to it that a plan takes the place of one that carries. */
-  #change(plan: Plan, base: Carrier): void {
-    const { transition } = this.succession;
-    const own = this.succession.own?.lease.subnets ?? {};
-    const { netConf } = plan;
-    const change = compareConfigurations(base.netConf, netConf, own, base.backend.liveOptions);
-    if (change.kind === 'none') return;
-    const { changes } = change;
-    const how = liveChange(base.plan, plan, own);
-    if (change.kind === 'live' && !change.reopens) {
-      if (changes.length > 0) this.#logger.info(`configuration changed: ${changes.join('; ')}`);
-      this.succession.reconfigure(plan);
-    } else if (change.kind === 'live' && how.refused === undefined && how.way === 'in-place') {
-      this.#logger.info(`configuration changed: ${changes.join('; ')}`);
-      this.#take(plan, changes, 'in-place');
-    } else if (transition && sameConfiguration(transition.older.netConf, netConf)) {
-      this.#moving({ netConf, plan, changes, way: 'back' });
-    } else if (how.refused !== undefined) {
-      this.#moving({ netConf, plan, changes, refused: how.refused });
-    } else if (how.way === 'beside' && transition && transition.newer === base) {
-      this.#moving({ netConf, plan, changes, refused: errorText(busy(transition)) });
-    } else {
-      this.#moving({ netConf, plan, changes, way: how.way });
-    }
-  }
-
-  #moving(pending: Pending): void {
-    const { changes, refused, way } = pending;
-    const text = changes.join('; ');
-    this.#pending = pending;
-    if (refused !== undefined) {
-      this.#log.warn('pending', `a changed configuration is not taken under traffic: ${text}: ${refused}`);
-    } else if (this.#options.applyChanges === 'now' && way !== undefined) {
-      this.#logger.info(`taking a changed configuration: ${text}`);
-      this.applyPending().catch(() => undefined);
-    } else {
-      this.#log.warn('pending', `a changed configuration is pending, since it moves traffic: ${text}`);
-    }
+    this.#change.drop();
+    if (succession.carriage.base === undefined || !succession.carrying) this.#begin(plan);
+    else this.#change.consider(plan, succession.carriage.base);
   }
 
   /** Whoever asked for it learns the outcome from the status. */
-  #take(plan: Plan, changes: readonly string[], way: Way): void {
-    this.succession.take(plan, changes, way).catch(() => undefined);
+  #begin(plan: Plan): void {
+    this.succession.take(plan, [], 'beside').catch(() => undefined);
   }
 
   #planFor(netConf: NetConf): Plan {
@@ -302,14 +248,15 @@ export class Supervisor {
       hostId,
       subnetManager,
       log: this.#log,
-      wantedSubnets: (signal) => this.#recordedSubnets(signal),
+      wantedSubnets: (signal) => this.#subnets.recorded(signal),
       changed: () => this.succession.look(),
       leaseChanged,
     });
   }
 
   #tookEffect(): void {
-    const { inUse, carriers, own, transition } = this.succession;
+    const { own, carriage } = this.succession;
+    const { inUse, carriers } = carriage;
     if (inUse === undefined) return;
     const backends = carriers.map(({ backend }) => backend);
     for (const { netConf } of carriers) this.#noteNetworks(netConf);
@@ -321,11 +268,7 @@ export class Supervisor {
       this.#claimed = backends;
       this.feed.claims((lease) => claimsOf(lease, backends));
     }
-    const waiting = this.#pending;
-    if (waiting?.refused !== undefined && transition === undefined && this.succession.base) {
-      this.#pending = undefined;
-      this.#change(waiting.plan, this.succession.base);
-    }
+    this.#change.reconsider();
     this.#changed();
   }
 
@@ -333,23 +276,6 @@ export class Supervisor {
     for (const family of FAMILIES) {
       const network = netConf[family]?.network;
       if (network !== undefined) this.#networks.add(network);
-    }
-  }
-
-  async #recordedSubnets(signal: AbortSignal): Promise<PerFamily<Prefix> | undefined> {
-    try {
-      const record = await this.#options.subnetFile?.read({ signal });
-      this.mtu.recorded(record?.mtu);
-      const subnets: { ipv4?: Prefix; ipv6?: Prefix } = {};
-      for (const family of FAMILIES) {
-        const subnet = record?.[family]?.subnet;
-        if (subnet !== undefined) subnets[family] = subnet;
-      }
-      return subnets;
-    } catch (error) {
-      // It only helps to get the same subnet again; a file that cannot be read is found out when it is written.
-      this.#logger.warn(`reading subnet.env: ${errorText(error)}`);
-      return undefined;
     }
   }
 
@@ -370,32 +296,25 @@ export class Supervisor {
       return;
     }
     this.config.refuse(errorText(error), true);
-    this.#cancelRest = this.#clock.after(REST_MS, () => this.#take(plan, [], 'beside'));
+    this.#cancelRest = this.#clock.after(REST_MS, () => this.#begin(plan));
   }
 
   #changed(): void {
-    this.#followFile();
+    this.#followSubnets();
     this.#followPreflight();
     this.#events.changed();
   }
 
   /** subnet.env is written once this host can carry traffic, so that nobody starts pods before. */
-  #followFile(): void {
-    const { own, networkState, snapshotApplied } = this.succession;
-    if (this.file === undefined || own === undefined || networkState?.phase !== 'ready' || !snapshotApplied) return;
-    const content: { ipv4?: SubnetEnvFamily; ipv6?: SubnetEnvFamily } = {};
-    for (const family of FAMILIES) {
-      const subnet = own.lease.subnets[family];
-      const conf = this.#judged?.[family];
-      if (subnet !== undefined && conf !== undefined) content[family] = { network: conf.network, subnet };
-    }
-    const env: SubnetEnv = { ...content, mtu: networkState.mtu, ipMasq: this.#options.ipMasq ?? false };
-    this.mtu.follow(env.mtu, own.lease.subnets);
-    this.file.want(env);
+  #followSubnets(): void {
+    const { own, carriage, snapshotApplied } = this.succession;
+    const { state } = carriage;
+    if (own === undefined || state?.phase !== 'ready' || !snapshotApplied) return;
+    this.#subnets.follow(own.lease.subnets, state, this.#judged);
   }
 
   #followPreflight(): void {
-    const { inUse } = this.succession;
+    const { inUse } = this.succession.carriage;
     const phase = inUse?.state?.phase;
     if (inUse === undefined || phase === undefined || phase === 'starting') return;
     // It starts programs, and pods wait for subnet.env.
@@ -403,13 +322,4 @@ export class Supervisor {
     if (phase === 'ready' && fileIsNext) return;
     this.preflight.run(inUse.backend, this.host.host);
   }
-}
-
-/** What a lease claims by any of its endpoints, as the backends in use read them. */
-function claimsOf(lease: Lease, backends: readonly Backend[]): readonly string[] {
-  const claims = backends.flatMap((backend) => {
-    const view = leaseAs(lease, backend);
-    return view === undefined ? [] : (backend.claims?.(view) ?? []);
-  });
-  return backends.length > 1 ? [...new Set(claims)] : claims;
 }
