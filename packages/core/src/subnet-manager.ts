@@ -36,7 +36,8 @@ export interface OwnLeaseState {
   /** What is wrong with holding it (another host claims it, renewal fails), in one line. Traffic goes on. */
   readonly problem?: string;
   /**
-   * Another host has the subnet now, as {@link problem} says: packets go there. What is here stays as it is, since pods
+   * Another host has the subnet now, or the store has another one for this host, as {@link problem} says: packets for it
+   * do not come here any more. What is here stays as it is, since pods
    * live in the subnet; another {@link SubnetManager.acquire} takes another one.
    */
   readonly lost?: true;

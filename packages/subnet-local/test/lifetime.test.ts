@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parseNetConf } from '@overlay/core';
@@ -138,12 +138,36 @@ describe('the life of a lease', () => {
     await host(2).sees();
   });
 
-  test('two managers of one host do not fight: the second one moves it, the first one follows', async () => {
+  test('two managers of one host do not fight: the second one moves it, the first one stays and says so', async () => {
     const [first, second] = [host(1, ONE), host(1, TEN)];
     await first.acquire();
     await second.acquire();
     await until('one lease', () => readdirSync(directory.path).join() === '10.5.10.0-24');
-    await until('the first follows', () => first.file === '10.5.10.0-24');
-    expect(first.states.map((state) => state.problem)).toEqual([undefined, undefined]);
+    await until('the first knows', () => first.state.problem !== undefined);
+    expect(first.file).toBe('10.5.8.0-24');
+    expect(first.state).toMatchObject({ lost: true, lease: { subnets: { ipv4: '10.5.8.0/24' } } });
+    expect(first.state.problem).toMatch(
+      /^the store has 10\.5\.10\.0\/24 for this host, .*run overlay apply to move there/,
+    );
+    expect(second.state.problem).toBeUndefined();
+    // Whoever takes a lease anew has it again.
+    await first.acquire();
+    expect(first.file).toBe('10.5.8.0-24');
+    expect(first.state.lost).toBeUndefined();
+    await until('the second knows', () => second.state.lost === true);
+  });
+
+  test('that the store has elsewhere stays, and is written again when that is gone', async () => {
+    const one = host(1, ONE);
+    await one.acquire();
+    const { file } = one;
+    const elsewhere = join(directory.path, '10.5.9.0-24');
+    renameSync(join(directory.path, file), elsewhere);
+    await until('it is told', () => one.state.lost === true);
+    expect(one.file).toBe(file);
+    expect(readdirSync(directory.path)).toEqual(['10.5.9.0-24']);
+    rmSync(elsewhere);
+    await until('it is written again', () => readdirSync(directory.path).includes(file));
+    await until('all is well', () => one.state.problem === undefined && one.state.lost === undefined);
   });
 });

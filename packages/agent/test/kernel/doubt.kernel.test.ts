@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { LabHost } from '@overlay/lab';
@@ -6,6 +6,7 @@ import { leaseName, madeUpLease } from '../support/made-up-lease.js';
 import type { MadeUpHost } from '../support/made-up-lease.js';
 import { OverlayLab } from '../support/overlay-lab.js';
 import { overlayObjects } from '../support/overlay-objects.js';
+import { run } from '../support/program.js';
 import { emptyStore, readStore, replaceStore } from '../support/store-folder.js';
 import { SteadyPing } from '../support/steady-ping.js';
 import { until } from '../support/until.js';
@@ -131,6 +132,7 @@ async function dispose(pings: readonly SteadyPing[]): Promise<void> {
   for (const each of pings) await each[Symbol.asyncDispose]();
 }
 
+const subnetEnv = (host: LabHost): string => readFileSync(host.subnetFile, 'utf8');
 const ascending = (...numbers: number[]): number[] => numbers.sort((a, b) => a - b);
 
 describe.each(['vxlan', 'host-gw'])('an agent of %s whose store goes wrong', (type) => {
@@ -278,5 +280,29 @@ describe.each(['vxlan', 'host-gw'])('an agent of %s whose store goes wrong', (ty
     } finally {
       await dispose(pings);
     }
+  }, 60_000);
+
+  test('stays where its pods are when the store has another subnet for it, and moves when it is told to', async () => {
+    await using lab = await DoubtLab.create(type);
+    const { overlay, host, store } = lab;
+    await lab.start(...overlay.lab.hosts);
+    await lab.connect();
+    await overlay.settled(host, 2);
+    const [own, before, env] = [await lab.ownSubnets(), await overlayObjects(overlay, host), subnetEnv(host)];
+    const [name] = [...readStore(store)].find(([, text]) => text.includes('"HostID":"h1"')) ?? [''];
+    renameSync(join(store, name), join(store, leaseName(98)));
+    const other = readStore(store);
+    const shown = /^waiting: lease: the store has 10\.244\.98\.0\/24 and fd00:244:0:98::\/64 for this host/m;
+    await until(async () => shown.test((await host.health('/readyz')).body), 'it is shown');
+    expect((await host.health('/readyz')).status).toBe(503);
+    expect([await lab.ownSubnets(), await overlayObjects(overlay, host), subnetEnv(host)]).toEqual([own, before, env]);
+    expect(readStore(store)).toEqual(other);
+
+    const args = ['apply', `--run-dir=${overlay.file(host, 'control')}`];
+    expect(await run({ name: 'overlay', netns: host.netns, args })).toMatchObject({ code: 0 });
+    await until(async () => (await host.health('/readyz')).status === 200, 'the host is ready again');
+    expect(await lab.ownSubnets()).toEqual({ ipv4: '10.244.98.0/24', ipv6: 'fd00:244:0:98::/64' });
+    expect(subnetEnv(host)).toContain('FLANNEL_SUBNET=10.244.98.1/24\n');
+    expect(readStore(store).size).toBe(3);
   }, 60_000);
 });

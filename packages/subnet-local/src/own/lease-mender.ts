@@ -1,5 +1,5 @@
 import type { Clock, Lease, LeaseAttributes } from '@overlay/core';
-import { errorText } from '@overlay/core';
+import { errorText, parseLeaseKey } from '@overlay/core';
 import type { LeaseMender, Mended } from '@overlay/core/store';
 import { jittered, Patience, subnetsText } from '@overlay/core/store';
 import type { Holder } from '../allocation/claim.js';
@@ -73,6 +73,7 @@ export class LocalLeaseMender implements LeaseMender {
     const reading = directory.read(this.#record.name, this.#record);
     if (reading.kind === 'trouble') throw reading.error;
     let undone: string | undefined;
+    let moved: LeaseRecord | undefined;
     if (reading.kind === 'lease' && this.#isOwn(reading.record)) {
       const changed = !this.#differs(this.#record, attributes) && this.#differs(reading.record, attributes);
       this.adopt(reading.record);
@@ -85,8 +86,8 @@ export class LocalLeaseMender implements LeaseMender {
       return this.#heldBy([{ key: reading.record.key, name: reading.record.name }]);
     } else if (reading.kind === 'junk' && !reading.replaceable) {
       return this.#heldBy([{ name: this.#record.name }]);
-    } else if (this.#follow()) {
-      return { kind: 'again', afterMs: 0 };
+    } else if ((moved = this.#elsewhere()) !== undefined) {
+      return { kind: 'done', problem: this.#movedText(moved), lost: true };
     } else {
       undone = 'keeps being removed or spoilt';
       directory.create();
@@ -115,17 +116,30 @@ export class LocalLeaseMender implements LeaseMender {
     );
   }
 
-  /** Goes on with another lease of this host, which it has taken by another subnet manager. True if there is one. */
-  #follow(): boolean {
-    const { view, clock, directory } = this.#options;
-    for (const { name, hostId } of view.records()) {
-      if (hostId !== this.#options.hostId || name === this.#record.name) continue;
+  /** Another lease of this host in the place of ours: of another subnet manager, or of a store that was exchanged. */
+  #elsewhere(): LeaseRecord | undefined {
+    const { view, clock, directory, hostId } = this.#options;
+    if (!directory.isThere()) return undefined;
+    const holders = new Map<string, string | undefined>();
+    for (const { name, hostId: holder } of view.records()) holders.set(name, holder);
+    for (const name of directory.names()) {
+      if (name === this.#record.name || parseLeaseKey(name) === undefined) continue;
+      // The view may be a moment behind: what it does not know is looked at.
+      if (holders.has(name) && holders.get(name) !== hostId) continue;
       const reading = directory.read(name);
-      if (reading.kind !== 'lease' || !this.#isOwn(reading.record) || isExpired(reading.record, clock.now())) continue;
-      this.adopt(reading.record);
-      return true;
+      if (reading.kind === 'lease' && this.#isOwn(reading.record) && !isExpired(reading.record, clock.now())) {
+        return reading.record;
+      }
     }
-    return false;
+    return undefined;
+  }
+
+  #movedText({ subnets, name }: LeaseRecord): string {
+    return (
+      `the store has ${subnetsText(subnets)} for this host, and our ${subnetsText(this.#record.subnets)} no more: ` +
+      `traffic goes on as before; restart this agent or run overlay apply to move there, or remove ` +
+      this.#options.directory.file(name)
+    );
   }
 
   /** How long to wait before writing again what somebody undoes; nothing when it is time. */
