@@ -73,7 +73,9 @@ export async function startHostAgent(context: HostAgentContext): Promise<HostAge
     const program = { instance, pid: process.pid, version: VERSION, startedAt: Date.now() };
     const reporter = new Reporter({ program, kernel, linux });
     if (settings.health.port !== 0) {
-      servers.push(await listenHealth({ ...settings.health, signal, answer: (path) => reporter.http(path) }));
+      servers.push(
+        await listenHealth({ ...settings.health, signal, answer: (path, asker) => reporter.http(path, asker) }),
+      );
     }
     const hostId = settings.hostId ?? storedHostId(settings.stateDirectory, instance, logger);
     const paths = runPaths(settings.runDirectory, instance);

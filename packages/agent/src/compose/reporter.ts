@@ -4,7 +4,7 @@ import type { Reachability } from '@overlay/core/reachability';
 import type { Linux } from '@overlay/linux';
 import type { ApplyOutcome, ControlRequest } from '../control/protocol.js';
 import type { Answer } from '../health/answers.js';
-import { healthz, readyz, statusAnswer } from '../health/answers.js';
+import { healthz, readyz, statusAnswer, statusRefused } from '../health/answers.js';
 import type { AgentProgram, HostReport } from '../report/host-report.js';
 import { reportJson } from '../report/host-report.js';
 import type { KernelSettings } from './kernel-settings.js';
@@ -38,7 +38,7 @@ export class Reporter {
   }
 
   /** The answer to a request over HTTP; undefined where there is nothing under that path. */
-  async http(path: string): Promise<Answer | undefined> {
+  async http(path: string, { fromHere }: { readonly fromHere: boolean }): Promise<Answer | undefined> {
     switch (path) {
       case '/healthz':
         return healthz();
@@ -47,7 +47,7 @@ export class Reporter {
         return readyz(status, findings, reachability);
       }
       case '/status':
-        return statusAnswer(await this.#report());
+        return fromHere ? statusAnswer(await this.#report()) : statusRefused();
       default:
         return undefined;
     }

@@ -56,6 +56,11 @@ export function statusAnswer(report: HostReport): Answer {
   return { status: 200, type: 'application/json', body: `${reportJson(report, 2)}\n` };
 }
 
+/** `/status` to another host: it names every peer and the configuration, and the port may be open to the whole network. */
+export function statusRefused(): Answer {
+  return text(403, ['the status is told on this host only: ask by its loopback address, or run overlay status']);
+}
+
 function heldLine({ key, reasons, problem, endpoints }: HeldLease): string {
   const why = FAMILIES.flatMap((family) => (reasons[family] === undefined ? [] : [`${family}: ${reasons[family]}`]));
   return `held lease ${key}: ${[problem, ...why, endpoints].filter((text) => text !== undefined).join('; ')}`;

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { errorCode, errorText, OverlayError, throwIfAborted } from '@overlay/core';
+import { errorCode, errorText, isLoopback, OverlayError, throwIfAborted, tryParseAddress } from '@overlay/core';
 import type { Answer } from './answers.js';
 
 /** A connection that says nothing for so long is closed, in milliseconds. */
@@ -17,8 +17,8 @@ export interface HealthServerOptions {
   /** 1 to 65535; 0 lets the kernel choose one. */
   readonly port: number;
   readonly signal: AbortSignal;
-  /** The answer to a path, or undefined when there is no such path. */
-  readonly answer: (path: string) => Promise<Answer | undefined>;
+  /** The answer to a path, or undefined when there is no such path. `fromHere`: whether this host itself asks. */
+  readonly answer: (path: string, asker: { readonly fromHere: boolean }) => Promise<Answer | undefined>;
 }
 
 /** Answers over HTTP until it is closed. */
@@ -86,13 +86,20 @@ function respond(request: IncomingMessage, response: ServerResponse, answer: Hea
     reply(405, 'text/plain; charset=utf-8', 'only GET and HEAD are answered here\n');
     return;
   }
-  answer((request.url ?? '/').split('?', 1)[0]).then(
+  const fromHere = isThisHost(request.socket);
+  answer((request.url ?? '/').split('?', 1)[0], { fromHere }).then(
     (found) => {
       if (found === undefined) reply(404, 'text/plain; charset=utf-8', 'there is /healthz, /readyz and /status\n');
       else reply(found.status, found.type, found.body);
     },
     (error: unknown) => reply(500, 'text/plain; charset=utf-8', `the answer failed: ${errorText(error)}\n`),
   );
+}
+
+/** By a loopback address, or from one of the host's own addresses to itself. */
+function isThisHost({ remoteAddress, localAddress }: Socket): boolean {
+  const remote = remoteAddress === undefined ? undefined : tryParseAddress(remoteAddress);
+  return remote !== undefined && (isLoopback(remote) || remoteAddress === localAddress);
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {
