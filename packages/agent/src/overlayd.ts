@@ -12,6 +12,7 @@ import { Log } from './log/log.js';
 import { openStore } from './stores/open-store.js';
 import { writeStandardError } from './log/standard-error.js';
 import { StartTimes } from './start-times.js';
+import { systemdNotifier } from './systemd/notify.js';
 import { VERSION } from './version.js';
 
 /** How long lines are held back that would be of no interest after a failed start, in milliseconds. */
@@ -49,12 +50,13 @@ export async function overlayd(argv: readonly string[], env: NodeJS.ProcessEnv):
     writeStandardError(`overlayd: ${errorText(error)}\n`);
     return EXIT_FAILED;
   }
-  return await run(settings, times);
+  return await run(settings, times, env['NOTIFY_SOCKET']);
 }
 
-async function run(settings: Settings, times: StartTimes): Promise<number> {
+async function run(settings: Settings, times: StartTimes, notifySocket: string | undefined): Promise<number> {
   const format = settings.logFormat ?? (isatty(2) ? 'text' : 'json');
   const log = new Log({ level: settings.logLevel, format, write: writeStandardError });
+  const tellSystemd = systemdNotifier(notifySocket, log);
   const ending = new AbortController();
   const { signal } = ending;
   let agent: HostAgent | undefined;
@@ -94,6 +96,7 @@ async function run(settings: Settings, times: StartTimes): Promise<number> {
     const cancelHold = systemClock.after(HOLD_MS, () => log.release());
     agent.ready({ signal }).then(
       () => {
+        tellSystemd({ READY: '1', STATUS: 'ready' });
         cancelHold();
         log.release();
         log.debug(times.finish('ready'));
@@ -104,6 +107,7 @@ async function run(settings: Settings, times: StartTimes): Promise<number> {
     await Promise.race([agent.done, aborted(signal)]);
     log.release();
     log.info('Exiting cleanly...');
+    tellSystemd({ STOPPING: '1' });
   } catch (error) {
     if (!signal.aborted || errorCode(error) !== 'OVERLAY_ABORTED') {
       log.fail(errorText(error));

@@ -45,6 +45,7 @@ export type { Link } from './netlink/rtnetlink/link.js';
 
 // This process
 export { releaseProgramPages } from './process/program-pages.js';
+export { sendUnixDatagram } from './process/unix-datagram.js';
 
 export type { KernelSession } from './kernel/session.js';
 

@@ -1,7 +1,10 @@
-import { execFile } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
+import type { LabHost } from '@overlay/lab';
+import { OverlayLab } from '../support/overlay-lab.js';
 import type { Exit } from '../support/program.js';
 import { run } from '../support/program.js';
 import { TestHost } from '../support/test-host.js';
@@ -13,6 +16,33 @@ require('node:net').connect({ path: process.argv[1] })
   .on('connect', () => { console.log('connected'); process.exit(); })
   .on('error', (error) => console.log(error.code));
 `;
+
+/** Asks over HTTP and prints the status and the body. */
+const ASK = `fetch(process.argv[1]).then(async (answer) => console.log(answer.status, await answer.text()))`;
+
+/** Prints what a UNIX datagram socket is sent, an empty line after each. Node has none. */
+const LISTEN = `
+use IO::Socket::UNIX;
+$| = 1;
+my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $ARGV[0]) or die $!;
+while (defined $socket->recv(my $text, 4096)) { print "$text\\n\\n" }
+`;
+
+class Listener implements AsyncDisposable {
+  heard = '';
+  readonly #child: ChildProcess;
+
+  constructor(path: string) {
+    this.#child = spawn('perl', ['-e', LISTEN, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.heard += text));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once('close', resolve));
+    this.#child.kill();
+    await ended;
+  }
+}
 
 const VNI_2 = { Network: '10.244.0.0/16', Backend: { Type: 'vxlan', VNI: 2 } };
 
@@ -115,4 +145,40 @@ describe('overlay apply', () => {
     expect((await overlay(host, 'status')).stdout).not.toContain('pending ');
     expect((await overlay(host, 'apply')).stdout).toBe('no configuration is pending\n');
   });
+});
+
+test('the whole status is for the host itself, by whichever of its addresses; health is for everybody', async () => {
+  await using overlay = await OverlayLab.create({ hosts: 2, backend: { Type: 'host-gw' } });
+  const [host, other] = [overlay.host(0), overlay.host(1)];
+  overlay.start(host, '--healthz-ip=0.0.0.0');
+  await host.waitReady();
+  const ask = async (from: LabHost, address: string, path: string): Promise<string> => {
+    const url = `http://${address}:8081${path}`;
+    const { stdout } = await from.exec([process.execPath, '-e', ASK, url], { env: {} });
+    return stdout.trim();
+  };
+  const address = String(host.addresses.ipv4);
+  expect(await ask(host, '127.0.0.1', '/status')).toMatch(/^200 \{/);
+  expect(await ask(host, address, '/status')).toMatch(/^200 \{/);
+  expect(await ask(other, address, '/status')).toMatch(/^403 the status is told on this host only: [^{}]*$/);
+  expect(await ask(other, address, '/healthz')).toBe('200 flanneld is running');
+  expect(await ask(other, address, '/readyz')).toMatch(/^200 flanneld is ready/);
+}, 30_000);
+
+test('systemd is told that the host is ready, and that the agent ends', async () => {
+  await using host = await TestHost.create();
+  const socket = host.folder.at('notify');
+  await using listener = new Listener(socket);
+  await until(() => existsSync(socket), 'somebody listens');
+  const agent = host.startWith({ NOTIFY_SOCKET: socket });
+  await until(() => listener.heard.includes('READY=1'), 'it is told');
+  expect(listener.heard).toBe('READY=1\nSTATUS=ready\n\n');
+  expect((await host.get('/readyz')).status).toBe(200);
+  agent.kill('SIGTERM');
+  expect((await agent.exited).code).toBe(0);
+  await until(() => listener.heard.endsWith('STOPPING=1\n\n'), 'it is told of the end');
+
+  await using absent = host.startWith({ NOTIFY_SOCKET: '@ovt-nobody-listens' });
+  await absent.says('telling systemd READY=1 STATUS=ready: sending a datagram to @ovt-nobody-listens');
+  expect((await host.get('/readyz')).status).toBe(200);
 });

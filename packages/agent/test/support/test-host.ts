@@ -81,8 +81,14 @@ export class TestHost implements AsyncDisposable {
 
   /** Starts its agent. Later flags override the host's own. */
   start(...flags: string[]): Program {
+    return this.startWith({}, ...flags);
+  }
+
+  /** Starts its agent with more variables in its environment. */
+  startWith(env: Readonly<Record<string, string>>, ...flags: string[]): Program {
     const program = new Program({
       netns: this.netns,
+      env,
       args: [
         `--local-store=${this.store}`,
         `--net-config-path=${this.folder.at('net-conf.json')}`,
