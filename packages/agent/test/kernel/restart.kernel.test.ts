@@ -9,12 +9,18 @@ const BOTH = ['ipv4', 'ipv6'] as const;
 const GONE = '10.244.200.0-24&fd00:244:0:200::-64';
 const MOVED = '10.244.201.0-24&fd00:244:0:201::-64';
 
-/** The lease of a host that nobody can reach, in the form of the store; both backends read it. */
+/** The lease of a host that nobody can reach, in the form of the store; all backends read it. */
 function lease(type: string, host: string, number: number): object {
   const mac = `02:00:00:00:00:${number.toString(16).padStart(2, '0')}`;
   const data = { VNI: 1, VtepMAC: mac };
   const carried = type === 'vxlan' ? { BackendData: data, BackendV6Data: data } : {};
-  return { PublicIP: number4(number), PublicIPv6: number6(number), BackendType: type, ...carried, HostID: host };
+  return {
+    PublicIP: number4(number),
+    PublicIPv6: number6(number),
+    BackendType: type === 'udp' ? '' : type,
+    ...carried,
+    HostID: host,
+  };
 }
 
 let underlay4 = '';
@@ -27,7 +33,7 @@ async function killed(host: LabHost): Promise<void> {
   await host.agent?.exited;
 }
 
-describe.each(['vxlan', 'host-gw'])('an agent of %s that is killed and started again', (type) => {
+describe.each(['vxlan', 'host-gw', 'udp'])('an agent of %s that is killed and started again', (type) => {
   test('loses no packet, forgets a peer that went meanwhile, and follows one that changed', async () => {
     await using overlay = await OverlayLab.create({ hosts: 2, families: BOTH, backend: { Type: type } });
     const [host, other] = [overlay.host(0), overlay.host(1)];
@@ -62,12 +68,15 @@ describe.each(['vxlan', 'host-gw'])('an agent of %s that is killed and started a
     );
     expect(await left()).toEqual([]);
     const after = (await overlay.everything(host)).join('\n');
-    const [old, now] = type === 'vxlan' ? ['02:00:00:00:00:c9', '02:00:00:00:00:ca'] : [number4(201), number4(202)];
-    expect(before).toContain(old);
-    expect(after).not.toContain(old);
-    expect(after).toContain(now);
-    expect(after).not.toContain(number4(200));
-    expect(after).toContain(number6(202));
+    // Where a peer of udp is, only the map of its programs tells; what becomes of that the suite of backends tests.
+    if (type !== 'udp') {
+      const [old, now] = type === 'vxlan' ? ['02:00:00:00:00:c9', '02:00:00:00:00:ca'] : [number4(201), number4(202)];
+      expect(before).toContain(old);
+      expect(after).not.toContain(old);
+      expect(after).toContain(now);
+      expect(after).not.toContain(number4(200));
+      expect(after).toContain(number6(202));
+    }
     const [count4, count6] = [await ping4.stop(), await ping6.stop()];
     expect(count4.lost).toEqual([]);
     expect(count6.lost).toEqual([]);
