@@ -4,22 +4,33 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { buildKubernetes } from './kubernetes/build.mjs';
 import { prepare } from './prepare.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
-// `--store etcd`, `--store=etcd`: a server that has to be installed.
 const words = process.argv.slice(2);
-const needsServers = words.some(
-  (word, at) => word === '--store=etcd' || (word === 'etcd' && words[at - 1] === '--store'),
-);
-if (!prepare(root, ['build', 'kernel', ...(needsServers ? ['stores'] : [])])) {
+/** Whether `--store KIND` or `--store=KIND` is among the arguments. */
+function asksFor(kind) {
+  return words.some((word, at) => word === `--store=${kind}` || (word === kind && words[at - 1] === '--store'));
+}
+
+if (!prepare(root, ['build', 'kernel', ...(asksFor('etcd') ? ['stores'] : [])])) {
   process.exit(1);
+}
+const env = { ...process.env };
+if (asksFor('kube') && env.OVERLAY_LAB_KUBERNETES === undefined) {
+  try {
+    env.OVERLAY_LAB_KUBERNETES = await buildKubernetes();
+  } catch (error) {
+    process.stderr.write(`lab: ${error.message}\n`);
+    process.exit(3);
+  }
 }
 const agent = path.join(root, 'packages', 'agent');
 const { bin } = JSON.parse(readFileSync(path.join(agent, 'package.json'), 'utf8'));
 const program = path.join(agent, bin.overlay);
-const child = spawn(process.execPath, [program, 'lab', ...words], { stdio: 'inherit' });
+const child = spawn(process.execPath, [program, 'lab', ...words], { stdio: 'inherit', env });
 
 // The lab cleans up after itself on a signal, so this process must outlive it. A terminal sends Ctrl-C to both; any other
 // sender reaches only this process, and the signal is passed on.

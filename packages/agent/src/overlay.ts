@@ -38,7 +38,13 @@ export async function overlay(argv: readonly string[], agent: readonly string[])
   // The lab reads its own words, `--help` too.
   if (first === 'lab') {
     const { labCommand } = await import('@overlay/lab');
-    return await labCommand(rest, { stdout: process.stdout, stderr: process.stderr, agent });
+    const kubernetesPrograms = process.env['OVERLAY_LAB_KUBERNETES'];
+    return await labCommand(rest, {
+      stdout: process.stdout,
+      stderr: process.stderr,
+      agent,
+      ...(kubernetesPrograms !== undefined && { kubernetesPrograms }),
+    });
   }
   const command = await commandOf(first);
   if (command !== undefined) {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { cameBack, ETCD_PREFIX } from '@overlay/lab';
 import type { LabHost } from '@overlay/lab';
-import { describeWithEtcd } from '../support/etcd-needed.js';
+import { describeWithEtcd } from '../support/servers-needed.js';
 import { OverlayLab } from '../support/overlay-lab.js';
 import { allRemember, losePower, memoryOf } from '../support/reboot.js';
 import { SteadyPing } from '../support/steady-ping.js';

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { Family } from '@overlay/core';
 import { cameBack, ETCD_PREFIX } from '@overlay/lab';
 import type { LabHost, LabReport } from '@overlay/lab';
-import { describeWithEtcd } from '../support/etcd-needed.js';
+import { describeWithEtcd } from '../support/servers-needed.js';
 import { OverlayLab } from '../support/overlay-lab.js';
 import { run } from '../support/program.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { cameBack, ETCD_PREFIX } from '@overlay/lab';
 import type { LabHost } from '@overlay/lab';
-import { describeWithEtcd } from '../support/etcd-needed.js';
+import { describeWithEtcd } from '../support/servers-needed.js';
 import { OverlayLab } from '../support/overlay-lab.js';
 import { run } from '../support/program.js';
 import { SteadyPing } from '../support/steady-ping.js';

@@ -2,8 +2,10 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Family } from '@overlay/core';
-import { createLab, EtcdServer } from '@overlay/lab';
+import { parseNetConf } from '@overlay/core';
+import { createLab, EtcdServer, KubernetesServer } from '@overlay/lab';
 import type { AgentProcess, Lab, LabHost, NetworkNode } from '@overlay/lab';
+import { KUBERNETES } from './servers-needed.js';
 import { until } from './until.js';
 
 const OVERLAYD = fileURLToPath(new URL('../../bin/overlayd.cjs', import.meta.url));
@@ -15,7 +17,7 @@ export interface OverlayLabOptions {
   readonly families?: readonly Family[];
   readonly backend: object;
   /** Where leases are kept: in a folder unless told. */
-  readonly store?: 'local' | 'etcd';
+  readonly store?: 'local' | 'etcd' | 'kube';
 }
 
 /** Hosts on one link, whose agents share a store, and what a test asks of them. */
@@ -23,32 +25,19 @@ export class OverlayLab implements AsyncDisposable {
   readonly lab: Lab;
   readonly netConf: string;
   readonly store: string;
-  readonly #etcd: EtcdServer | undefined;
+  readonly #remote: EtcdServer | KubernetesServer | undefined;
 
-  private constructor(lab: Lab, etcd?: EtcdServer) {
+  private constructor(lab: Lab, remote?: EtcdServer | KubernetesServer) {
     this.lab = lab;
     this.netConf = lab.directory + '/net-conf.json';
     this.store = join(lab.directory, 'store');
-    this.#etcd = etcd;
+    this.#remote = remote;
   }
 
   static async create(options: OverlayLabOptions): Promise<OverlayLab> {
     const { hosts, families = ['ipv4'], backend, store = 'local' } = options;
-    const server = store === 'etcd';
+    const server = store !== 'local';
     const lab = await createLab({ name: `ovt-${process.pid}-${++made}`, hosts, families, pods: 1, server });
-    try {
-      return await OverlayLab.#in(lab, { families, backend, etcd: server ? await EtcdServer.start(lab) : undefined });
-    } catch (error) {
-      await lab.close();
-      throw error;
-    }
-  }
-
-  static async #in(
-    lab: Lab,
-    { families, backend, etcd }: { families: readonly Family[]; backend: object; etcd: EtcdServer | undefined },
-  ): Promise<OverlayLab> {
-    const overlay = new OverlayLab(lab, etcd);
     // Subnets from 200 on are left to leases that a test makes up.
     const ipv4 = families.includes('ipv4')
       ? { Network: '10.244.0.0/16', SubnetMax: '10.244.99.0' }
@@ -57,14 +46,22 @@ export class OverlayLab implements AsyncDisposable {
       ? { EnableIPv6: true, IPv6Network: 'fd00:244::/48', IPv6SubnetMax: 'fd00:244:0:99::' }
       : {};
     const netConf = JSON.stringify({ ...ipv4, ...ipv6, Backend: backend });
-    if (etcd === undefined) writeFileSync(overlay.netConf, netConf);
-    else await etcd.putNetConf(netConf);
-    return overlay;
+    try {
+      return new OverlayLab(lab, await startStore(lab, store, netConf));
+    } catch (error) {
+      await lab.close();
+      throw error;
+    }
   }
 
   get etcd(): EtcdServer {
-    if (this.#etcd === undefined) throw new Error('the lab keeps its leases in a folder');
-    return this.#etcd;
+    if (this.#remote?.name !== 'etcd') throw new Error('the lab does not keep its leases in etcd');
+    return this.#remote;
+  }
+
+  get kubernetes(): KubernetesServer {
+    if (this.#remote?.name !== 'kube') throw new Error('the lab does not keep its leases in Kubernetes');
+    return this.#remote;
   }
 
   /** A host by its place, from 0 on. */
@@ -82,7 +79,7 @@ export class OverlayLab implements AsyncDisposable {
   /** What every command of a host needs to know. */
   flags(host: LabHost): string[] {
     return [
-      ...(this.#etcd?.agentArgs() ?? [`--local-store=${this.store}`, `--net-config-path=${this.netConf}`]),
+      ...(this.#remote?.agentArgs() ?? [`--local-store=${this.store}`, `--net-config-path=${this.netConf}`]),
       `--subnet-file=${host.subnetFile}`,
       `--state-dir=${this.file(host, 'state')}`,
       `--run-dir=${this.file(host, 'control')}`,
@@ -95,7 +92,7 @@ export class OverlayLab implements AsyncDisposable {
     const { NODE_OPTIONS: _ignored, ...env } = process.env;
     return host.startAgent({
       program: [process.execPath, OVERLAYD],
-      env,
+      env: () => ({ ...env, ...(this.#remote?.name === 'kube' ? this.#remote.agentEnv(host) : {}) }),
       healthPort: HEALTH_PORT,
       args: () => [
         ...this.flags(host),
@@ -158,5 +155,29 @@ export class OverlayLab implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.lab.close();
+  }
+}
+
+/** Starts where leases are kept, and puts the configuration there. */
+async function startStore(
+  lab: Lab,
+  store: OverlayLabOptions['store'],
+  netConf: string,
+): Promise<EtcdServer | KubernetesServer | undefined> {
+  switch (store) {
+    case 'etcd': {
+      const etcd = await EtcdServer.start(lab);
+      await etcd.putNetConf(netConf);
+      return etcd;
+    }
+    case 'kube':
+      return await KubernetesServer.start(lab, {
+        programs: KUBERNETES,
+        netConf: parseNetConf(netConf),
+        netConfText: netConf,
+      });
+    default:
+      writeFileSync(join(lab.directory, 'net-conf.json'), netConf);
+      return undefined;
   }
 }

@@ -7,7 +7,7 @@ import { MAX_HOSTS, MAX_PODS } from '../plan/options.js';
 export type FamilyChoice = 'ipv4' | 'ipv6' | 'dual';
 
 /** Which store `--store` asks for; the leases of a local one in a folder that stays, if one is named. */
-export type StoreChoice = { readonly kind: 'local'; readonly directory?: string } | { readonly kind: 'etcd' };
+export type StoreChoice = { readonly kind: 'local'; readonly directory?: string } | { readonly kind: 'etcd' | 'kube' };
 
 /** What `overlay lab` is to do. */
 export interface LabRunArguments {
@@ -48,9 +48,9 @@ function backendType(text: string): string {
 }
 
 function storeChoice(text: string): StoreChoice {
-  if (text === 'local' || text === 'etcd') return { kind: text };
+  if (text === 'local' || text === 'etcd' || text === 'kube') return { kind: text };
   if (text.includes('/')) return { kind: 'local', directory: text };
-  throw new InvalidArgumentError('Expected local, etcd, or a folder for leases, such as ./leases.');
+  throw new InvalidArgumentError('Expected local, etcd, kube, or a folder for leases, such as ./leases.');
 }
 
 const EXIT_CODES = `
@@ -94,7 +94,10 @@ export function parseLabArguments(argv: readonly string[]): LabArguments {
     )
     .addOption(new Option('--mtu <bytes>', 'MTU of the underlay').default(1500).argParser(integerFrom(1280, 65535)))
     .addOption(
-      new Option('--store <kind>', 'local: files in a folder, or in the one named, which stays; etcd: a real one')
+      new Option(
+        '--store <kind>',
+        'local: files in a folder, or in the one named, which stays; etcd: a real one; kube: a real control plane',
+      )
         .default({ kind: 'local' }, 'local')
         .argParser(storeChoice),
     )

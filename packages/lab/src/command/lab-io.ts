@@ -13,6 +13,8 @@ export interface LabIo {
   readonly signal?: AbortSignal;
   /** The command line that removes kept labs, as the user would type it. Default `overlay lab down`. */
   readonly downCommand?: string;
+  /** The folder with the servers of Kubernetes, for `--store kube`. */
+  readonly kubernetesPrograms?: string;
   /** See LabOptions. */
   readonly runDirectory?: string;
 }

@@ -8,6 +8,7 @@ import { createLab } from '../lab.js';
 import type { PairResult } from '../measure/ping-matrix.js';
 import { EtcdServer } from '../store/etcd-server.js';
 import type { LabStore } from '../store/lab-store.js';
+import { KubernetesServer } from '../store/kubernetes/kubernetes-server.js';
 import { LocalFolder } from '../store/local-folder.js';
 import { mapBounded } from '../system/bounded.js';
 import { requireTools } from '../system/requirements.js';
@@ -101,7 +102,7 @@ export class LabSession {
         `--host-id=${host.name}`,
         '--iface=eth0',
       ],
-      env,
+      env: (host) => ({ ...env, ...store.agentEnv?.(host) }),
       healthPort: HEALTH_PORT,
       survivesLab: keep,
     });
@@ -131,11 +132,27 @@ export class LabSession {
     const { store, keep } = this.args;
     const { text } = this.network;
     if (store.kind === 'local') return new LocalFolder(lab.directory, text, store.directory);
+    if (store.kind === 'kube') return await this.#startKubernetes(lab);
     this.#progress.line('starting etcd');
     const etcd = await EtcdServer.start(lab, { survivesLab: keep, signal: this.#signal });
     await etcd.putNetConf(text);
     if (keep) etcd.release();
     return etcd;
+  }
+
+  async #startKubernetes(lab: Lab): Promise<KubernetesServer> {
+    const { keep } = this.args;
+    const { text, netConf } = this.network;
+    this.#progress.line('starting etcd, kube-apiserver and kube-controller-manager');
+    const kubernetes = await KubernetesServer.start(lab, {
+      programs: this.#io.kubernetesPrograms ?? '',
+      netConf,
+      netConfText: text,
+      survivesLab: keep,
+      signal: this.#signal,
+    });
+    if (keep) kubernetes.release();
+    return kubernetes;
   }
 
   /** Starts the pods and waits until they reach each other, or it is clear that some do not. */

@@ -18,8 +18,8 @@ export interface AgentOptions {
   readonly program: readonly string[];
   /** The other arguments, for a host. */
   readonly args?: (host: LabHost) => readonly string[];
-  /** Its environment; default this process's own. */
-  readonly env?: NodeJS.ProcessEnv;
+  /** Its environment, or what that is for a host; default this process's own. */
+  readonly env?: NodeJS.ProcessEnv | ((host: LabHost) => NodeJS.ProcessEnv);
   /** The port on 127.0.0.1, inside the host, where it answers `/readyz`; absent: it does not. */
   readonly healthPort?: number;
   /** True: it goes on when this process ends. Default false: the kernel then kills it. */
@@ -85,7 +85,7 @@ export class LabHost extends NetworkNode {
     }
     this.#agent = new AgentProcess(this, {
       argv: [...options.program, ...(options.args?.(this) ?? [])],
-      env: options.env,
+      env: typeof options.env === 'function' ? options.env(this) : options.env,
       subnetFile: this.subnetFile,
       logFile: this.logFile,
       healthPort: options.healthPort,

@@ -62,7 +62,7 @@ describe('parseLabArguments', () => {
     ['--underlay ring', 'Allowed choices are flat, routed.'],
     ['--family ipv5', 'Allowed choices are ipv4, ipv6, dual.'],
     ['--net-conf', 'argument missing'],
-    ['--store leases', 'Expected local, etcd, or a folder for leases, such as ./leases.'],
+    ['--store leases', 'Expected local, etcd, kube, or a folder for leases, such as ./leases.'],
     ['up', 'too many arguments'],
     ['down all', 'too many arguments'],
     ['down --keeep', "unknown option '--keeep'"],

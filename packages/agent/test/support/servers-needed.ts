@@ -1,0 +1,40 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { describe, test } from '@jest/globals';
+
+const BUILD_SCRIPT = fileURLToPath(new URL('../../../../scripts/kubernetes/build.mjs', import.meta.url));
+const where = spawnSync(process.execPath, [BUILD_SCRIPT, '--where'], { encoding: 'utf8' });
+
+/** The folder of the servers of Kubernetes, which are there once they are built. */
+export const KUBERNETES = where.stdout.trim();
+
+function describeWith(name: string, reason: string | undefined, body: () => void): void {
+  if (reason === undefined) {
+    describe(name, body);
+  } else if (process.env['CI'] === undefined) {
+    describe.skip(`${name} (${reason})`, body);
+  } else {
+    test(name, () => {
+      throw new Error(reason);
+    });
+  }
+}
+
+/** Tests on a real etcd. Where there is none they are skipped, by name and with the reason, but never in CI. */
+export function describeWithEtcd(name: string, body: () => void): void {
+  const missing = ['etcd', 'etcdctl'].filter((tool) => spawnSync(tool, ['--version']).error !== undefined);
+  const reason = `${missing.join(' and ')} missing; install etcd-server and etcd-client (Debian's names)`;
+  describeWith(name, missing.length === 0 ? undefined : reason, body);
+}
+
+/** The same on a real Kubernetes API server. */
+export function describeWithKubernetes(name: string, body: () => void): void {
+  const needed = ['etcd', 'kube-apiserver', 'kube-controller-manager'];
+  const there = (): boolean => needed.every((program) => existsSync(join(KUBERNETES, program)));
+  if (!there() && process.env['CI'] !== undefined) spawnSync(process.execPath, [BUILD_SCRIPT, ...needed]);
+  const reason = 'no servers of Kubernetes; build them with node scripts/kubernetes/build.mjs';
+  describeWith(name, there() ? undefined : reason, body);
+}
