@@ -22,6 +22,12 @@ const FREE_STRAYS = 8;
 const MOST_SHADOWS = 4096;
 
 /**
+ * How long nothing is taken for a stray after a scope was closed, in milliseconds. A network that is opened again in the
+ * place of another one wants the same in a moment; a read in between, with the marks of a third, must not remove it.
+ */
+const SPARE_MS = 10_000;
+
+/**
  * Whether a scope holds an object to be its own that is found in the kernel and that nobody wants. `wanted` gives what is
  * wanted of the same kind under the key of another object, of which only what makes up the key need be right.
  */
@@ -52,6 +58,8 @@ export class KindWorker {
   #readAll = true;
   #dumps = 0;
   #failing = false;
+  #spareUntil = -Infinity;
+  #cancelSpare: (() => void) | undefined;
   #unwatch: (() => void) | undefined;
 
   constructor(
@@ -82,6 +90,7 @@ export class KindWorker {
   /** Drops all that a scope wants and leaves the kernel as it is. */
   abandon(scope: ScopeState): void {
     this.#claims.delete(scope);
+    this.#spareUntil = this.context.clock.now() + SPARE_MS;
     this.table.forgetContenders(scope);
     for (const entry of this.table.entries) {
       if (entry.owner.scope !== scope) continue;
@@ -198,6 +207,7 @@ export class KindWorker {
   close(): void {
     this.#unwatch?.();
     this.#unwatch = undefined;
+    this.#cancelSpare?.();
   }
 
   #watch(): void {
@@ -318,6 +328,7 @@ export class KindWorker {
   #unwanted(actual: KernelObject): void {
     for (const [scope, claims] of this.#claims) {
       if (!claims.some((claim) => claim(actual, this.#wantedLike))) continue;
+      if (this.#spares()) return;
       const key = this.kind.key(actual);
       if (!this.#mayRemoveStray(key)) return;
       this.table.remove(key, { object: actual, scope });
@@ -330,6 +341,19 @@ export class KindWorker {
     if (this.shadows.size < MOST_SHADOWS || this.table.entries.find(shadow.object)) {
       this.shadows.set(this.kind.key(actual), shadow);
     }
+  }
+
+  /** Whether it is too early to call anything a stray; if so, everything is read again when it no longer is. */
+  #spares(): boolean {
+    const { clock } = this.context;
+    // A clock that was set back must not prolong it.
+    const ms = Math.min(SPARE_MS, this.#spareUntil - clock.now());
+    if (ms <= 0) return false;
+    this.#cancelSpare ??= clock.after(ms, () => {
+      this.#cancelSpare = undefined;
+      this.readAll();
+    });
+    return true;
   }
 
   #mayRemoveStray(key: string): boolean {

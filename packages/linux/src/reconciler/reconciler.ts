@@ -99,6 +99,8 @@ export class Reconciler implements ScopeHost {
     }
     const handle = new ScopeHandle(new ScopeState(name), this);
     this.#scopes.set(name, handle);
+    // What it wants may be there, from a scope before it or from an agent before this one; that is not written again.
+    this.audit();
     return handle;
   }
 

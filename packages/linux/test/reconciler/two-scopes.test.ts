@@ -5,6 +5,7 @@ import { HandClock, MemoryKernel, quiet, thing } from './memory-kernel.js';
 
 const signal = new AbortController().signal;
 
+let clock: HandClock;
 let low: MemoryKernel;
 let high: MemoryKernel;
 let reconciler: Reconciler;
@@ -14,7 +15,8 @@ let second: Scope;
 beforeEach(() => {
   low = new MemoryKernel('low', 1);
   high = new MemoryKernel('high', 5);
-  reconciler = new Reconciler({ kinds: [low.kind(), high.kind()], clock: new HandClock(), auditMs: 0 });
+  clock = new HandClock();
+  reconciler = new Reconciler({ kinds: [low.kind(), high.kind()], clock, auditMs: 0 });
   first = reconciler.scope('a');
   second = reconciler.scope('b');
 });
@@ -128,5 +130,37 @@ describe('an object that moves from one scope to another', () => {
     first.delete('leaving');
     await quiet();
     expect(order.filter((line) => /entry|way/.test(line))).toEqual(['put way=2', 'remove entry']);
+  });
+});
+
+describe('a scope that is closed to be opened again, beside one that claims everything of ours', () => {
+  beforeEach(async () => {
+    first.set('peer', [tunnel('entry'), route('way')]);
+    await first.settled({ signal });
+    for (const kind of ['low', 'high']) second.claim(kind, () => true);
+    second.set('own', [tunnel('other')]);
+    await second.settled({ signal });
+    low.log.length = high.log.length = 0;
+    first.close();
+    // Everything is read in between, as after lost notifications.
+    reconciler.audit();
+    await quiet();
+  });
+
+  test('finds what it had, and nothing is written', async () => {
+    const again = reconciler.scope('a');
+    again.set('peer', [tunnel('entry'), route('way')]);
+    await again.settled({ signal });
+    await clock.pass(20_000);
+    expect([...writes(low), ...writes(high)]).toEqual([]);
+    expect(again.applied('peer')).toBe(true);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('leaves it to the other when it does not come back, which removes it then', async () => {
+    await clock.pass(9_000);
+    expect([...writes(low), ...writes(high)]).toEqual([]);
+    await clock.pass(1_000);
+    expect([...writes(high), ...writes(low)]).toEqual(['remove way', 'remove entry']);
   });
 });
