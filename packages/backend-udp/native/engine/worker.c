@@ -34,25 +34,27 @@ void *worker_run(void *argument) {
   struct worker *worker = argument;
   struct shared *shared = worker->shared;
   struct grace *grace = &shared->peers.grace;
-  struct readiness ready = {true, {true, true}};
+  struct readiness ready = {true, {worker->sockets[0] >= 0, worker->sockets[1] >= 0}};
   bool lost = false;
   (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread alone */
   while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
     grace_round(grace, worker->number);
-    bool busy = anything(&ready);
     for (int family = 0; family < 2; family++) {
-      if (worker->sockets[family] < 0 || !busy) continue;
-      enum turn turn = ingress_turn(worker->ingress, family);
-      ready.sockets[family] = turn == TURN_MORE;
+      if (!ready.sockets[family]) continue;
+      ready.sockets[family] = ingress_turn(worker->ingress, family) == TURN_MORE;
       /* What was just handed to the kernel may have been answered by now. */
-      if (turn == TURN_MORE) ready.tun = true;
+      ready.tun = true;
     }
-    if (busy && !lost) {
+    if (ready.tun && !lost) {
       enum turn turn = egress_turn(worker->egress);
       ready.tun = turn == TURN_MORE;
       lost = turn == TURN_LOST;
       if (lost) atomic_store(&shared->device_lost, true);
+      /* While packets stream out, nobody would tell of those that come in. */
+      if (ready.tun) ready.sockets[0] = worker->sockets[0] >= 0;
+      if (ready.tun) ready.sockets[1] = worker->sockets[1] >= 0;
     }
+    ready.tun = ready.tun && !lost;
     if (anything(&ready)) continue;
     grace_wait(grace, worker->number);
     wait_for_work(worker, lost, &ready);
