@@ -1,10 +1,10 @@
 #include <errno.h>
 #include <linux/virtio_net.h>
 #include <stdlib.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "io/raw.h"
 #include "packet/icmp.h"
 #include "packet/split.h"
 #include "worker.h"
@@ -65,14 +65,11 @@ static bool may_send_error(struct egress *egress) {
 /* Counts a packet that goes nowhere, and tells its sender. */
 static void refuse(struct egress *egress, const struct view *view, const struct settings *settings,
                    enum reason reason, enum icmp_error error) {
-  struct virtio_net_hdr offload = {0};
   uint8_t reply[LARGEST_ICMP_ERROR];
   count(&egress->worker->counters.drops[reason], 1);
   if (!settings->own[view->family].present || !may_send_error(egress)) return;
   size_t length = icmp_error(reply, view, error, settings->addresses[view->family], settings->mtu);
-  struct iovec vectors[2] = {{&offload, sizeof offload}, {reply, length}};
-  /* An error that does not get through is lost like any packet. */
-  if (length > 0 && writev(egress->worker->tun, vectors, 2) < 0) return;
+  if (length > 0) raw_send(egress->worker->errors[view->family], view->family, reply, length);
 }
 
 /* To all hosts of some kind, as the kernel itself sends on every device: nobody expects them to pass a tunnel. */

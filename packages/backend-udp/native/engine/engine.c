@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "io/raw.h"
 #include "io/tun.h"
 #include "netns.h"
 #include "thread.h"
@@ -64,8 +65,10 @@ static void close_worker(struct worker *worker) {
   egress_free(worker->egress);
   ingress_free(worker->ingress);
   if (worker->tun >= 0) close(worker->tun);
-  for (int family = 0; family < 2; family++)
+  for (int family = 0; family < 2; family++) {
     if (worker->sockets[family] >= 0) close(worker->sockets[family]);
+    if (worker->errors[family] >= 0) close(worker->errors[family]);
+  }
 }
 
 static struct outcome open_sockets(struct engine *engine, struct worker *worker, const struct start *start) {
@@ -109,6 +112,8 @@ static struct outcome prepare(void *argument) {
   for (uint32_t i = 0; i < engine->worker_count; i++) {
     struct worker *worker = &engine->workers[i];
     worker->wake = engine->wake;
+    worker->errors[0] = raw_open(AF_INET);
+    worker->errors[1] = raw_open(AF_INET6);
     worker->egress = egress_create(worker);
     worker->ingress = ingress_create(worker);
     if (worker->egress == NULL || worker->ingress == NULL) return (struct outcome){ENOMEM, "malloc"};
@@ -149,7 +154,7 @@ struct outcome engine_start(struct engine *engine, const struct start *start) {
     struct worker *worker = &engine->workers[i];
     worker->shared = &engine->shared;
     worker->number = i;
-    worker->tun = worker->sockets[0] = worker->sockets[1] = -1;
+    worker->tun = worker->sockets[0] = worker->sockets[1] = worker->errors[0] = worker->errors[1] = -1;
   }
   struct preparation preparation = {engine, start};
   struct outcome outcome = in_netns(start->netns, prepare, &preparation);

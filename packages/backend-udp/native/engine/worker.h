@@ -48,6 +48,7 @@ struct worker {
   pthread_t thread;
   int tun, wake; /* `wake` becomes readable when the thread shall end */
   int sockets[2];
+  int errors[2]; /* for ICMP errors, by the family of the inner packet; -1: none are sent */
   struct counters counters;
   struct egress *egress;
   struct ingress *ingress;
