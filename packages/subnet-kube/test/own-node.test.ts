@@ -200,6 +200,26 @@ describeWithKubernetes('the own Node', () => {
     });
   });
 
+  test('who keeps undoing what was written is met with patience', async () => {
+    await createNode(server, 'a', { podCIDRs: ['10.5.1.0/24'] });
+    const a = await host('a').watch().acquire();
+    const before = await server.patches();
+    const endsAt = Date.now() + 1_500;
+    let undone = 0;
+    // It is undone as soon as it was written.
+    await a.until('the end of the fight', async () => {
+      if ((await annotationsOf(server, 'a'))['public-ip'] === '192.0.2.1') {
+        await annotate(server, 'a', { [`${PREFIX}public-ip`]: '198.51.100.9' });
+        undone++;
+      }
+      return Date.now() > endsAt;
+    });
+    // At once, then after 200, 400 and 800 ms.
+    expect(undone).toBeGreaterThanOrEqual(2);
+    expect((await server.patches()) - before).toBeLessThanOrEqual(5);
+    await a.until('it is back', async () => (await annotationsOf(server, 'a'))['public-ip'] === '192.0.2.1');
+  });
+
   test('the Node is deleted and made anew, with another podCIDR', async () => {
     await createNode(server, 'a', { podCIDRs: ['10.5.1.0/24'] });
     const a = await host('a').watch().acquire();
@@ -251,13 +271,14 @@ describeWithKubernetes('the own Node', () => {
     expect(await condition()).toMatchObject({ reason: 'OverlayIsNotReady', message: 'the device is gone' });
     a.manager.reportNetwork({ available: true });
     await a.until('it is set', async () => (await condition())?.status === 'False');
-    const { metadata } = await server.do('GET', '/api/v1/nodes/a');
     await a.manager.close();
     const again = await host('a').acquire();
+    const before = await server.patches();
     again.manager.reportNetwork({ available: true });
-    again.watch();
-    await again.until('it knows all Nodes', () => again.snapshots > 0);
-    expect((await server.do('GET', '/api/v1/nodes/a')).metadata.resourceVersion).toBe(metadata.resourceVersion);
+    await annotate(server, 'a', { [`${PREFIX}public-ip-overwrite`]: '198.51.100.7' });
+    await again.until('the address', async () => (await annotationsOf(server, 'a'))['public-ip'] === '198.51.100.7');
+    // The address, and not the condition, which was found as it should be.
+    expect(await server.patches()).toBe(before + 1);
   }, 60_000);
 
   test('two Nodes with one address or one podCIDR are both told', async () => {

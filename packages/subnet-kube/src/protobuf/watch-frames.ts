@@ -23,7 +23,7 @@ export class WatchFrames {
       const length = this.#queue.peek(4)?.readUInt32BE(0);
       if (length === undefined) return;
       if (length > MOST_BYTES) throw new Error(`an event of a watch claims to have ${length} bytes`);
-      const frame = this.#queue.length >= length + 4 ? this.#queue.take(length + 4) : undefined;
+      const frame = this.#queue.take(length + 4);
       if (frame === undefined) return;
       yield readWatchEvent(frame.subarray(4));
     }

@@ -1,7 +1,6 @@
 import type { Clock, Logger } from '@overlay/core';
 import { errorText, OverlayError } from '@overlay/core';
 import type { ApiClient, Asking } from '../api/api-client.js';
-import type { ApiFailure } from '../api/failure.js';
 import { refused, statusOf } from '../api/failure.js';
 import type { NodeFacts } from '../node/node-facts.js';
 import { readStatus } from '../protobuf/envelope.js';
@@ -144,9 +143,7 @@ export class NodeSource {
     what: string,
   ): void {
     if (event.type === 'ERROR') {
-      const status = readStatus(event.message);
-      const failure = refused(what, this.#options.client.server, status);
-      throw status.code === 410 ? lost(failure) : failure;
+      throw refused(what, this.#options.client.server, readStatus(event.message));
     }
     const node = readNode(event.message, this.#options.reading);
     const version = Number(node.resourceVersion);
@@ -178,8 +175,4 @@ export function isHistoryLost(error: unknown): boolean {
   const status = statusOf(error);
   // Rights may be given and servers become free; all other refusals are about what we ask.
   return status !== undefined && ![401, 403, 429, 502, 503].includes(status);
-}
-
-function lost(cause: ApiFailure): HistoryLost {
-  return new HistoryLost(`its history does not reach back so far (${cause.message})`, { cause });
 }

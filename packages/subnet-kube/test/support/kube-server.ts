@@ -123,6 +123,18 @@ export class KubeServer {
     });
   }
 
+  /** How often a status of a Node has been patched so far, by anybody. */
+  async patches(): Promise<number> {
+    const { body } = await this.ask('GET', '/metrics');
+    const lines = String(body)
+      .split('\n')
+      .filter((line) => line.startsWith('apiserver_request_total{'));
+    const ours = lines.filter((line) =>
+      ['verb="PATCH"', 'resource="nodes"', 'subresource="status"'].every((part) => line.includes(part)),
+    );
+    return ours.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
   /** Asks as the administrator; what is refused is an error. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   async do(method: string, path: string, body?: unknown, type?: string): Promise<any> {
