@@ -21,6 +21,7 @@ import type { Observable } from 'rxjs';
 import { choosePath, noPath } from './choose-path.js';
 import { DEVICE } from './data-path.js';
 import { UdpDesign, udpOverhead } from './design.js';
+import { removePrograms } from './kernel/remove-programs.js';
 import { endpointId, udpOptions } from './options.js';
 import type { UdpOptions } from './options.js';
 import { pathSources } from './paths.js';
@@ -113,6 +114,7 @@ class Udp implements Backend {
       for (const { level, message } of findings) if (path && level === 'warning') this.#logger.warn(`udp: ${message}`);
       if (!path) throw noPath(findings);
       this.#logger.info(`udp: packets take the ${path.name} path`);
+      if (path.name !== 'kernel') await removePrograms(linux, signal);
       const { hostId } = init;
       const families = this.#families;
       const opened = await path.open({ linux, hostId, options, families, logger: this.#logger, signal });

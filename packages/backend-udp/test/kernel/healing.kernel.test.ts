@@ -126,6 +126,17 @@ describe('the kernel path', () => {
     expect(await steady).toBe(400);
   }, 60_000);
 
+  test('gives way to the user path and takes its place again', async () => {
+    for (const path of ['user', 'kernel', 'user', 'kernel']) {
+      await far.close();
+      await far.reopen([near.lease], { DataPath: path });
+      expect(far.status.dataPath.name).toBe(path);
+      await until('the pods reach each other', reached);
+      const { stdout } = await far.exec('tc filter show dev eth0 ingress');
+      expect(stdout.includes('overlay:default')).toBe(path === 'kernel');
+    }
+  }, 60_000);
+
   test('takes 50,000 peers and lets them go', async () => {
     const peers: Lease[] = Array.from({ length: 50_000 }, (_, index) =>
       udpLease({

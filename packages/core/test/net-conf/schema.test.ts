@@ -177,6 +177,9 @@ describe('net-conf.schema.json', () => {
       'vxlan.Learning': false,
       'vxlan.DirectRouting': false,
       'udp.Port': 8285,
+      // Ours, and as flannel does without them but for the filter.
+      'udp.DataPath': 'auto',
+      'udp.Filter': 'enforce',
       'ipip.DirectRouting': false,
       'wireguard.ListenPort': 51820,
       'wireguard.ListenPortV6': 51821,
