@@ -46,6 +46,7 @@ struct worker {
   struct shared *shared;
   uint32_t number;
   pthread_t thread;
+  bool looks; /* for work before it sleeps; the thread's own */
   int tun, wake; /* `wake` becomes readable when the thread shall end */
   int sockets[2];
   int errors[2]; /* for ICMP errors, by the family of the inner packet; -1: none are sent */
