@@ -1,54 +1,6 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { subnetManagerConformance } from '@overlay/conformance/subnet-manager';
-import { FAMILIES } from '@overlay/core';
-import type { PerFamily, Prefix, SubnetManager } from '@overlay/core';
-import { RememberingSubnetManager } from '@overlay/core/memory';
-import { LocalSubnetManager } from '@overlay/subnet-local';
+import { agreesWithReport } from './agrees.js';
 import { jestFramework } from './jest-framework.js';
+import { conformance } from './subjects/subnet-local.js';
 
-/** `10.5.34.0-24`, `10.5.34.0-24&fd00:5:0:22::-64`. */
-function fileName(subnets: PerFamily<Prefix>): string {
-  return FAMILIES.flatMap((family) => subnets[family]?.replace('/', '-') ?? []).join('&');
-}
-
-/** What was remembered is never there in these tests: a store that answers is not to be changed by being remembered. */
-function remembered(store: SubnetManager): SubnetManager {
-  let text = '';
-  const file = {
-    name: 'memory',
-    size: async () => text.length,
-    read: async () => text,
-    replace: async (parts: Iterable<string>) => void (text = [...parts].join('')),
-    append: async (more: string) => void (text += more),
-  };
-  return new RememberingSubnetManager({ store, storeName: 'a directory', hostId: 'host-1', file });
-}
-
-for (const [name, around] of [
-  ['LocalSubnetManager', (manager: SubnetManager) => manager],
-  ['RememberingSubnetManager', remembered],
-] as const) {
-  subnetManagerConformance({
-    framework: jestFramework,
-    name,
-    supports: { chooses: true, persistent: true, tellsRivals: true, confirms: true },
-    create: async () => {
-      const directory = mkdtempSync(join(tmpdir(), 'overlay-conformance-'));
-      return {
-        manager: (netConf) => around(new LocalSubnetManager({ directory, netConf })),
-        remove: async (subnets) => {
-          const before = readdirSync(directory);
-          if (!before.includes(fileName(subnets))) throw new Error(`no ${fileName(subnets)} in ${before.join(', ')}`);
-          rmSync(join(directory, fileName(subnets)));
-        },
-        reserve: async (hostId, subnets) => {
-          const content = { PublicIP: '192.0.2.250', PublicIPv6: null, BackendType: 'host-gw', HostID: hostId };
-          writeFileSync(join(directory, fileName(subnets)), JSON.stringify(content));
-        },
-        dispose: async () => rmSync(directory, { recursive: true, force: true }),
-      };
-    },
-  });
-}
+subnetManagerConformance({ ...conformance[0], ...agreesWithReport('subnet-local'), framework: jestFramework });

@@ -1,11 +1,6 @@
-import { memory } from '@overlay/backend-memory';
-import { backendConformance, memoryEnvironment } from '@overlay/conformance/backend';
+import { backendConformance } from '@overlay/conformance/backend';
+import { agreesWithReport } from './agrees.js';
 import { jestFramework } from './jest-framework.js';
+import { conformance } from './subjects/memory.js';
 
-backendConformance({
-  framework: jestFramework,
-  name: 'memory',
-  environment: memoryEnvironment(),
-  factory: (kernel) => memory({ kernel }),
-  beside: { Channel: 2 },
-});
+backendConformance({ ...conformance[0], ...agreesWithReport('memory'), framework: jestFramework });

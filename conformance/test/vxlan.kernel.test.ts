@@ -1,21 +1,6 @@
-import { afterAll, expect } from '@jest/globals';
-import { vxlan } from '@overlay/backend-vxlan';
-import type { Outcome } from '@overlay/conformance';
 import { backendConformance } from '@overlay/conformance/backend';
+import { agreesWithReport } from './agrees.js';
 import { jestFramework } from './jest-framework.js';
+import { conformance } from './subjects/vxlan.js';
 
-const outcomes: Outcome[] = [];
-
-backendConformance({
-  framework: jestFramework,
-  name: 'vxlan',
-  factory: (linux) => vxlan({ linux }),
-  beside: { VNI: 2 },
-  onOutcome: (outcome) => outcomes.push(outcome),
-});
-
-// What does not apply must be known here, so that no test gets out of the way unseen.
-afterAll(() => {
-  const left = outcomes.filter(({ result }) => result === 'notApplicable' || result === 'notSupported');
-  expect(left.map(({ id }) => id)).toEqual(['join-routed-refused']);
-});
+backendConformance({ ...conformance[0], ...agreesWithReport('vxlan'), framework: jestFramework });

@@ -11,6 +11,7 @@ import type { BackendEnvironment } from './environment/environment.js';
 import type { WorldInit } from './environment/world.js';
 import { World } from './environment/world.js';
 import { supportsByFeature } from './features.js';
+import { KNOWN_COUNTERPARTS } from './interop/known.js';
 import { BACKEND_PROFILES } from './profiles.js';
 import type { BackendSubject } from './subject.js';
 import { DEFAULT_BACKEND_TIMEOUTS } from './timeouts.js';
@@ -56,6 +57,8 @@ export function backendConformance<Platform>(options: BackendConformanceOptions<
       const worlds: World[] = [];
       const context: BackendTestContext = {
         ...{ supports, timeouts, widest, single, beside, type, options: init.options },
+        inspect: (read) => environment.inspect((platform) => read(factory(platform))),
+        counterpart: options.counterpart ?? KNOWN_COUNTERPARTS.find((known) => known.type === type),
         world: async (wish) => {
           const world = await World.create(init, { family: widest, ...wish });
           worlds.push(world);

@@ -8,6 +8,8 @@ export type { BackendTimeouts } from './timeouts.js';
 export { DEFAULT_BACKEND_TIMEOUTS } from './timeouts.js';
 export { BACKEND_PROFILES } from './profiles.js';
 
+export type { Counterpart, CounterpartContext, CounterpartPeer } from './interop/counterpart.js';
+
 // Where a backend is tested
 export type {
   Attachment,

@@ -1,6 +1,7 @@
 import type { BackendFactory, JsonObject } from '@overlay/core';
 import type { Implementation } from '../report/implementation.js';
 import type { BackendEnvironment } from './environment/environment.js';
+import type { Counterpart } from './interop/counterpart.js';
 import type { BackendTimeouts } from './timeouts.js';
 
 /** A backend as the suite is told of it. `Platform` is what the environment gives its factory. */
@@ -21,5 +22,7 @@ export interface BackendSubject<Platform> {
    * there can be only one.
    */
   readonly beside?: JsonObject;
+  /** A second implementation of the type, for the profile Interop. The suite knows some: vxlan and host-gw. */
+  readonly counterpart?: Counterpart;
   readonly timeouts?: Partial<BackendTimeouts>;
 }

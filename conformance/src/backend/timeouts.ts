@@ -8,6 +8,8 @@ export interface BackendTimeouts {
   readonly join: number;
   /** Until what was applied is in the kernel. */
   readonly converge: number;
+  /** Until thousands of peers that were applied are in place, or gone. */
+  readonly scale: number;
   /** Until a route, neighbour or forwarding entry that was disturbed is back and packets pass. */
   readonly healObject: number;
   /** The same for a device or its address. */
@@ -25,6 +27,7 @@ export const DEFAULT_BACKEND_TIMEOUTS: BackendTimeouts = {
   cleanup: 20_000,
   join: 10_000,
   converge: 5000,
+  scale: 40_000,
   healObject: 3000,
   healDevice: 6000,
   healHost: 12_000,

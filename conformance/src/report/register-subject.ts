@@ -24,17 +24,20 @@ export function registerSubject<Context, Feature extends string>(
   options: RunOptions & { readonly implementation?: Implementation },
   run: SubjectRun<Context, Feature>,
 ): void {
-  const { framework, onOutcome, only, report, implementation } = options;
+  const { framework, onOutcome, onResults, only, report, implementation } = options;
   const { features, subject, mode, environment, profiles: all, ...rest } = run;
   const profiles = chooseProfiles(all, options.profiles);
   checkOnly(only, profiles);
   const registration = { ...rest, framework, profiles, supports: (feature: Feature) => features[feature] };
-  const end = reportWriter(report, implementation, { subject, mode, environment, supports: features });
+  const write = reportWriter(report, implementation, { subject, mode, environment, supports: features });
   register({
     ...registration,
     ...(only ? { only: new Set(only) } : {}),
     ...(onOutcome ? { onOutcome } : {}),
-    ...(end ? { onEnd: end } : {}),
+    onEnd: async (results) => {
+      onResults?.(results);
+      await write?.(results);
+    },
   });
 }
 

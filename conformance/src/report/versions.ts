@@ -8,6 +8,6 @@ function versionOf(packageJson: string): string {
 
 /** The versions of this suite and of the interfaces that it is about. */
 export const VERSIONS = {
-  suite: versionOf('@overlay/conformance/package.json'),
+  suite: versionOf('../../package.json'),
   core: versionOf('@overlay/core/package.json'),
 } as const;

@@ -1,6 +1,6 @@
 import type { TestFramework } from './framework.js';
 import type { Profile, ProfileSet } from './profile.js';
-import type { ConformanceTest, Need, NotApplicable, Outcome } from './test-record.js';
+import type { ConformanceTest, Ending, Need, Outcome } from './test-record.js';
 import { whyNot } from './test-record.js';
 
 /** What {@link register} works from. */
@@ -18,9 +18,9 @@ export interface Registration<Context, Feature extends string> {
   readonly timeoutMs: number;
   /** Runs a test with a context of its own and cleans up after it. */
   readonly within: (
-    run: (context: Context) => Promise<NotApplicable | void>,
+    run: (context: Context) => Promise<Ending>,
     test: ConformanceTest<Context, Feature>,
-  ) => Promise<NotApplicable | void>;
+  ) => Promise<Ending>;
   /** Called once for each test as it ends; for those that do not run, when they are registered. */
   readonly onOutcome?: (outcome: Outcome) => void;
   /** Called with how every test has ended, by profile and set. */
@@ -87,8 +87,7 @@ function one<Context, Feature extends string>(
       try {
         const left = await within((context) => test.run(context), test);
         const milliseconds = took();
-        if (left) record({ id: test.id, result: 'notApplicable', reason: left.notApplicable, milliseconds });
-        else record({ id: test.id, result: 'passed', milliseconds });
+        record({ id: test.id, ...resultOf(left), milliseconds });
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         record({ id: test.id, result: 'failed', reason: why, milliseconds: took() });
@@ -99,6 +98,12 @@ function one<Context, Feature extends string>(
     },
     timeoutMs,
   );
+}
+
+function resultOf(ending: Ending): Pick<Outcome, 'result' | 'reason'> {
+  if (!ending) return { result: 'passed' };
+  if ('blocked' in ending) return { result: 'blocked', reason: ending.blocked };
+  return { result: 'notApplicable', reason: ending.notApplicable };
 }
 
 function outcomesOf(

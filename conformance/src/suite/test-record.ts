@@ -11,6 +11,19 @@ export function notApplicable(reason: string): NotApplicable {
   return { notApplicable: reason };
 }
 
+/** A reason why a test could not be run here after all: a program is not installed. */
+export interface Blocked {
+  readonly blocked: string;
+}
+
+/** What a test gives back that cannot be run here. */
+export function blocked(reason: string): Blocked {
+  return { blocked: reason };
+}
+
+/** What a test gives back: nothing when it has run, else why not. */
+export type Ending = NotApplicable | Blocked | void;
+
 /** One test, as data. */
 export interface ConformanceTest<Context, Feature extends string> {
   /** Stable name, unique in its suite: `heal-route-deleted`. */
@@ -23,7 +36,7 @@ export interface ConformanceTest<Context, Feature extends string> {
   readonly lacks?: readonly Feature[];
   readonly needs: readonly Need[];
   /** Fails by throwing. */
-  run(context: Context): Promise<NotApplicable | void>;
+  run(context: Context): Promise<Ending>;
 }
 
 /**

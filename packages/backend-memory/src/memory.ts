@@ -111,7 +111,9 @@ class MemoryBackend implements Backend {
   }
 
   #tunnel(mtu: number): MemoryTunnel {
-    return { kind: 'memory-tunnel', name: this.#name, channel: this.#channel, mtu, up: true, owner: this.kernel.owner };
+    const { owner } = this.kernel;
+    const own = { name: this.#name, channel: this.#channel, mtu, owner };
+    return { kind: 'memory-tunnel', ...own, up: true, checksSource: true };
   }
 
   #peer({ attributes, subnets }: Lease): PeerPlan {

@@ -82,7 +82,15 @@ describe('a table', () => {
     const { table } = host;
     const told: string[] = [];
     table.changes$.subscribe(({ type, object }) => told.push(`${type} ${object.kind}`));
-    const tunnel = { kind: 'memory-tunnel', name: 't', channel: 9, mtu: 1400, up: true, owner: 'x' } as const;
+    const tunnel = {
+      kind: 'memory-tunnel',
+      name: 't',
+      channel: 9,
+      mtu: 1400,
+      up: true,
+      checksSource: true,
+      owner: 'x',
+    } as const;
     const route: MemoryRoute = {
       kind: 'memory-route',
       destination: parsePrefix('10.0.0.0/24'),

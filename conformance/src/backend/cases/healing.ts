@@ -1,5 +1,5 @@
 import type { NotApplicable } from '../../suite/test-record.js';
-import type { BackendTest } from '../context.js';
+import type { BackendTest, BackendTestContext } from '../context.js';
 import { notApplicable } from '../../suite/test-record.js';
 import type { Disturbance } from '../environment/environment.js';
 import type { View } from '../environment/view.js';
@@ -30,6 +30,31 @@ function heals(
   };
 }
 
+async function healsWhatItWasNotTold(context: BackendTestContext): Promise<void> {
+  const { world, host, streams } = await joined(context);
+  const before = await host.view();
+  const own = world.own.get(host) as View;
+  host.running.attachment.faults.loseNext();
+  if (!(await host.machine.disturb('routes-flushed', own))) throw new Error('the backend has no routes of its own');
+  await world.becomes(host, before, context.timeouts.healObject, 'what was there before a notification was lost');
+  for (const stream of streams) await stream.passes(context.timeouts.healObject);
+  await statusIsGood(context, host);
+}
+
+/** Times that somebody undoes the same thing. Fewer than what a backend has to take for a fight. */
+const TIMES = 3;
+
+async function healsAgain(context: BackendTestContext): Promise<void> {
+  const { world, host, streams } = await joined(context);
+  const before = await host.view();
+  for (let time = 1; time <= TIMES; time += 1) {
+    await host.machine.disturb('route-deleted', world.own.get(host) as View);
+    await world.becomes(host, before, context.timeouts.healDevice, `what was there before time ${time}`);
+  }
+  for (const stream of streams) await stream.passes(context.timeouts.healDevice);
+  await statusIsGood(context, host);
+}
+
 export const healing: readonly BackendTest[] = [
   heals('route-deleted', 'one route was deleted', 'healObject'),
   heals('routes-flushed', 'all own routes were flushed', 'healObject'),
@@ -40,4 +65,18 @@ export const healing: readonly BackendTest[] = [
   heals('device-mac', 'the MAC of own devices was changed', 'healDevice', 'it brings no Ethernet device'),
   heals('device-mtu', 'the MTU of own devices was changed', 'healDevice', 'it brings no device'),
   heals('address-removed', 'the addresses of own devices were removed', 'healDevice'),
+  {
+    id: 'heal-lost-notification',
+    title: 'routes were flushed and what tells of it was lost: they are mended, without waiting for the next audit',
+    features: [],
+    needs: [],
+    run: healsWhatItWasNotTold,
+  },
+  {
+    id: 'heal-again',
+    title: `a route is deleted ${TIMES} times: it is mended each time, and packets pass`,
+    features: [],
+    needs: [],
+    run: healsAgain,
+  },
 ];

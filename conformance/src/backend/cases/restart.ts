@@ -1,4 +1,7 @@
 import { deepEqual, equal, notEqual, ok } from 'node:assert/strict';
+import type { Address, PerFamily, Prefix } from '@overlay/core';
+import { addressAt } from '@overlay/core';
+import { until } from '../../suite/until.js';
 import type { BackendTest, BackendTestContext } from '../context.js';
 import type { OverlayHost } from '../environment/overlay-host.js';
 import { FIRST_UNUSED } from '../environment/shared-store.js';
@@ -40,7 +43,40 @@ async function withMadeUpPeer(context: BackendTestContext): Promise<World> {
   return world;
 }
 
+/** A host that gets another address while no agent runs on it. */
+async function movedMeanwhile(context: BackendTestContext): Promise<void> {
+  const world = await context.world({ hosts: 2 });
+  await world.join();
+  const [host, other] = [world.host(1), world.host(2)];
+  const { addresses: was, prefixes } = host.machine;
+  const subnets = JSON.stringify(host.running.agent.status().ownLease?.subnets);
+  await host.kill();
+  const becomes: PerFamily<Address> = Object.fromEntries(
+    world.families.map((family) => [family, addressAt(prefixes[family] as Prefix, 151)]),
+  );
+  await host.machine.readdress(was, becomes);
+  await host.start();
+  equal(JSON.stringify(host.running.agent.status().ownLease?.subnets), subnets, 'the subnet stays');
+  for (const stream of [...world.pings(host.pod, other.pod), ...world.pings(other.pod, host.pod)]) {
+    await stream.passes(context.timeouts.healHost);
+  }
+  for (const family of world.families) {
+    const [old, now] = [was[family] as Address, becomes[family] as Address];
+    await until(`a peer sends to ${now}, and not to ${old}`, context.timeouts.healHost, async () => {
+      const view = await other.view();
+      return view.mentions(now) && !view.mentions(old);
+    });
+  }
+}
+
 export const restart: readonly BackendTest[] = [
+  {
+    id: 'restart-host-moved',
+    title: 'a host that got another address while no agent ran is reached there after the next start',
+    features: [],
+    needs: [],
+    run: movedMeanwhile,
+  },
   {
     id: 'restart-stopped',
     title: 'an agent that is stopped and started again loses no packet and writes nothing',

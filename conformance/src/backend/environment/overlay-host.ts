@@ -53,6 +53,13 @@ export interface OpenOptions {
   readonly refusing?: boolean;
 }
 
+/** A host that is to publish. */
+export interface Published {
+  readonly hostId: string;
+  readonly at?: PerFamily<Address>;
+  readonly netConf?: NetConf;
+}
+
 /** One host, on which agents come and go. */
 export class OverlayHost {
   readonly machine: Machine<unknown>;
@@ -129,7 +136,7 @@ export class OverlayHost {
     this.#running.delete(running);
     running.attachment.faults.sever();
     // The rest of it still lives in this process; it can do no harm any more, and must not stay.
-    await running.agent.stop();
+    await within(`ending the agent of ${this.name}`, this.#context.timeouts.end, running.agent.stop());
     await this.#detach(running.attachment);
   }
 
@@ -145,17 +152,26 @@ export class OverlayHost {
   }
 
   /** What a host with this identity publishes from here, at these addresses instead of its own if told. */
-  async attributes(
-    hostId: string,
-    { at, netConf = this.#context.netConf }: { at?: PerFamily<Address>; netConf?: NetConf } = {},
-  ): Promise<LeaseAttributes> {
-    const { factory } = this.#context;
+  async attributes(hostId: string, wish: Omit<Published, 'hostId'> = {}): Promise<LeaseAttributes> {
+    const [attributes] = await this.attributesOfMany([{ ...wish, hostId }], wish.netConf);
+    return attributes;
+  }
+
+  /** The same for many hosts at once. */
+  async attributesOfMany(
+    hosts: readonly Published[],
+    netConf: NetConf = this.#context.netConf,
+  ): Promise<readonly LeaseAttributes[]> {
     const attachment = this.attach();
     try {
       const host = await this.host(attachment);
-      const moved = at === undefined ? host : { interface: host.interface, ...addressesOf(at) };
-      const backend = factory(attachment.platform).create({ netConf, hostId });
-      return await firstValueFrom(backend.attributes$({ host$: new BehaviorSubject<Host>(moved) }));
+      const all: LeaseAttributes[] = [];
+      for (const { hostId, at } of hosts) {
+        const moved = at === undefined ? host : { interface: host.interface, ...addressesOf(at) };
+        const backend = this.#context.factory(attachment.platform).create({ netConf, hostId });
+        all.push(await firstValueFrom(backend.attributes$({ host$: new BehaviorSubject<Host>(moved) })));
+      }
+      return all;
     } finally {
       await this.#detach(attachment);
     }
@@ -188,10 +204,22 @@ export class OverlayHost {
 
   /** Ends all that was begun here; what fails to end keeps nothing else from it. */
   async end(): Promise<void> {
-    const ends: PromiseSettledResult<void>[] = [
-      ...(await Promise.allSettled([...this.#running].map(({ agent }) => agent.stop()))),
-      ...(await Promise.allSettled([...this.#opened].map(({ network }) => network.close()))),
-      ...(await Promise.allSettled([...this.#attachments].map((attachment) => attachment.close()))),
+    const { end: limit } = this.#context.timeouts;
+    const all = async (what: string, ending: readonly Promise<void>[]): Promise<PromiseSettledResult<void>[]> =>
+      Promise.allSettled(ending.map((one) => within(`${what} of ${this.name}`, limit, one)));
+    const ends = [
+      ...(await all(
+        'stopping the agent',
+        [...this.#running].map(({ agent }) => agent.stop()),
+      )),
+      ...(await all(
+        'closing a network',
+        [...this.#opened].map(({ network }) => network.close()),
+      )),
+      ...(await all(
+        'letting go',
+        [...this.#attachments].map((attachment) => attachment.close()),
+      )),
     ];
     this.#running.clear();
     this.#opened.clear();

@@ -56,21 +56,17 @@ export async function startEcho(node: NetworkNode, directory: string): Promise<E
 
 /** What to send. */
 export interface Exchange {
-  /** Bytes of payload of one datagram. */
-  readonly udpBytes: number;
-  /** Bytes to send over one connection. */
-  readonly tcpBytes: number;
+  /** Bytes of payload of each datagram. */
+  readonly udp: readonly number[];
+  /** Bytes to send over each connection. */
+  readonly tcp: readonly number[];
 }
 
-/** Sends both to an echo server and tells how many bytes came back unchanged. */
-export async function exchange(
-  from: NetworkNode,
-  to: Address,
-  { udpBytes, tcpBytes }: Exchange,
-): Promise<{ readonly udp: number; readonly tcp: number }> {
-  const argv = [process.execPath, CLIENT, to, String(ECHO_PORT), String(udpBytes), String(tcpBytes)];
+/** Sends all of it to an echo server and tells how many bytes came back unchanged of each; -1 for what did not. */
+export async function exchange(from: NetworkNode, to: Address, { udp, tcp }: Exchange): Promise<Exchange> {
+  const argv = [process.execPath, CLIENT, to, String(ECHO_PORT), udp.join(','), tcp.join(',')];
   const { stdout } = await from.exec(argv);
-  return JSON.parse(stdout) as { udp: number; tcp: number };
+  return JSON.parse(stdout) as Exchange;
 }
 
 /** Datagrams that are sent of each sort. */

@@ -50,7 +50,7 @@ function receive(host: MemoryHost, channel: number, sender: Address, packet: Mem
   const tunnels = host.table.tunnels.filter((tunnel) => tunnel.up && tunnel.channel === channel);
   if (tunnels.length === 0) return { dropped: `${host.name} has no tunnel on channel ${channel}` };
   const { routes } = host.table;
-  if (!tunnels.some((tunnel) => isWayBack(routes, tunnel, sender, packet.source))) {
+  if (!tunnels.some((tunnel) => !tunnel.checksSource || isWayBack(routes, tunnel, sender, packet.source))) {
     return { dropped: `${host.name} knows no peer at ${sender} with ${packet.source}` };
   }
   return arrive(host, packet.destination);

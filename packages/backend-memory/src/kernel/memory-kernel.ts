@@ -1,5 +1,6 @@
 import type { HostState, Logger } from '@overlay/core';
 import { silentLogger } from '@overlay/core';
+import type { Kind } from '@overlay/linux';
 import { Reconciler } from '@overlay/linux';
 import type { Observable } from 'rxjs';
 import type { MemoryHost } from '../fabric/host.js';
@@ -19,23 +20,26 @@ export class MemoryKernel {
   /** The mark on this process's objects. */
   readonly owner: string;
   readonly faults: MemoryFaults;
+  readonly kinds: readonly Kind[];
   readonly reconciler: Reconciler;
-  readonly #host: MemoryHost;
+  /** Whose table it is. */
+  readonly host: MemoryHost;
   #writes = 0;
   #closed = false;
 
   /** Use {@link openMemory}. */
   constructor(host: MemoryHost, { instance = 'default', logger = silentLogger, faults }: MemoryKernelOptions) {
-    this.#host = host;
+    this.host = host;
     this.owner = `overlay:${instance}`;
     this.faults = faults ?? new MemoryFaults();
     const access = { table: host.table, faults: this.faults, wrote: () => (this.#writes += 1) };
-    this.reconciler = new Reconciler({ kinds: [tunnelKind(access), routeKind(access)], logger });
+    this.kinds = [tunnelKind(access), routeKind(access)];
+    this.reconciler = new Reconciler({ kinds: this.kinds, logger });
   }
 
   /** The host, followed as it changes. */
   get host$(): Observable<HostState> {
-    return this.#host.host$;
+    return this.host.host$;
   }
 
   /** Objects that were handed to the table so far. */
@@ -48,7 +52,7 @@ export class MemoryKernel {
     if (this.#closed) return;
     this.#closed = true;
     await this.reconciler.close();
-    this.#host.detached(this);
+    this.host.detached(this);
   }
 }
 

@@ -11,6 +11,8 @@ export interface MemoryTunnel extends KernelObject {
   /** Bytes of the largest packet that it takes. */
   readonly mtu: number;
   readonly up: boolean;
+  /** Whether it drops what comes from where no peer is, or with a source that the sender has no right to. */
+  readonly checksSource: boolean;
   /** Whose it is. */
   readonly owner: string;
 }
@@ -48,7 +50,7 @@ export function sameMemoryObject(a: MemoryObject, b: MemoryObject): boolean {
 }
 
 function sameState(a: MemoryTunnel, b: MemoryTunnel): boolean {
-  return a.up === b.up && ownersMatch(a, b);
+  return a.up === b.up && a.checksSource === b.checksSource && ownersMatch(a, b);
 }
 
 function ownersMatch(a: MemoryObject, b: MemoryObject): boolean {

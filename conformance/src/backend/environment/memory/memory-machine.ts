@@ -62,7 +62,7 @@ export class MemoryMachine implements Machine<MemoryKernel> {
 
   async addForeign(families: readonly Family[]): Promise<void> {
     const { table } = this.#host;
-    const tunnel = { kind: 'memory-tunnel', channel: 60_000, mtu: 1400, up: true } as const;
+    const tunnel = { kind: 'memory-tunnel', channel: 60_000, mtu: 1400, up: true, checksSource: true } as const;
     table.set({ ...tunnel, name: 'foreign0', owner: SOMEBODY }, SOMEBODY);
     table.set({ ...tunnel, name: 'foreign1', owner: 'overlay:conformance-other' }, SOMEBODY);
     for (const family of families) {
@@ -138,8 +138,9 @@ function itemOf(object: MemoryObject): ViewItem {
   const raw = object as unknown as ViewItem['raw'];
   const key = `${object.kind} ${memoryKey(object)}`;
   if (object.kind === 'memory-tunnel') {
-    const { name, channel, mtu, up, owner } = object;
-    const text = `${key} channel ${channel} mtu ${mtu} ${up ? 'up' : 'down'} owner ${owner}`;
+    const { name, channel, mtu, up, checksSource, owner } = object;
+    const state = `${up ? 'up' : 'down'}${checksSource ? ' checks' : ''}`;
+    const text = `${key} channel ${channel} mtu ${mtu} ${state} owner ${owner}`;
     return { kind: 'link', key, device: name, text, raw };
   }
   const { destination, tunnel, via, owner } = object;

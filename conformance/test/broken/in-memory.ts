@@ -1,0 +1,435 @@
+// Backends that are wrong in one way each, made of the reference backend.
+import type { MemoryKernel } from '@overlay/backend-memory';
+import { openMemory } from '@overlay/backend-memory';
+import type { JsonObject, Lease, LeaseUpdate, PerFamily, Prefix } from '@overlay/core';
+import { addressAt, OverlayError, parsePrefix, prefixContains } from '@overlay/core';
+import { map, take } from 'rxjs';
+import type { Factory } from './alter.js';
+import { broken, hears, tells } from './alter.js';
+import { good, isRoute, isTunnel, wants, withKinds, withScope } from './rewire.js';
+
+/** A backend that is wrong. */
+export interface BrokenBackend {
+  /** What it does wrong, as it follows "a backend that". */
+  readonly what: string;
+  readonly factory: Factory<MemoryKernel>;
+  /** The test that names its fault. */
+  readonly caughtBy: string;
+  /** How many tests may fail, that one too: a fault that shows in many places is seen in many. 4 unless told. */
+  readonly atMost?: number;
+  /** Options for a second network beside the first, where the fault is about that. */
+  readonly beside?: JsonObject;
+  readonly profiles?: readonly string[];
+}
+
+const never = new Promise<never>(() => undefined);
+const notAborted = new AbortController().signal;
+
+/** Passes on peers of the delta or snapshot, altered one by one. */
+function eachLease(alter: (lease: Lease) => Lease): Factory<MemoryKernel> {
+  return hears(good, (update) =>
+    update.type === 'delta'
+      ? { ...update, set: update.set.map(alter) }
+      : { ...update, leases: update.leases.map(alter) },
+  );
+}
+
+/** Peers as they were first heard of, in a part of what they are. */
+function remembers(part: (first: Lease, now: Lease) => Lease): Factory<MemoryKernel> {
+  return broken(good, {
+    network: (of) => {
+      const known = new Map<string, Lease>();
+      const first = (now: Lease): Lease => {
+        const before = known.get(now.key) ?? now;
+        known.set(now.key, before);
+        return part(before, now);
+      };
+      const forget = (keep: ReadonlySet<string>): void => {
+        for (const key of known.keys()) if (!keep.has(key)) known.delete(key);
+      };
+      const apply = (update: LeaseUpdate): void => {
+        if (update.type === 'snapshot') {
+          forget(new Set(update.leases.map(({ key }) => key)));
+          known.clear();
+          of.apply({ ...update, leases: update.leases.map(first) });
+        } else {
+          for (const key of update.deleted) known.delete(key);
+          of.apply({ ...update, set: update.set.map(first) });
+        }
+      };
+      return { apply };
+    },
+  });
+}
+
+function supports(more: object): Factory<MemoryKernel> {
+  return (kernel) => {
+    const made = good(kernel);
+    const claimed = { ...made.supports, ...more };
+    return broken(() => ({ ...made, supports: claimed }), { backend: () => ({ supports: claimed }) })(kernel);
+  };
+}
+
+export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
+  // What it says of itself
+  { what: 'says a feature that nobody knows', factory: supports({ teleports: true }), caughtBy: 'declares' },
+  {
+    what: 'says that it carries IPv6, and does not',
+    factory: wants((object) => (isRoute(object) && object.destination.includes(':') ? undefined : object)),
+    caughtBy: 'join-ipv6',
+    atMost: 40,
+  },
+  {
+    what: 'publishes something else each time',
+    factory: broken(good, {
+      backend: (of) => ({
+        attributes$: (context) =>
+          of.attributes$(context).pipe(
+            map((attributes) => {
+              const data = { Channel: 1, Nonce: Math.random() };
+              return { ...attributes, ...(attributes.ipv4 && { ipv4: { ...attributes.ipv4, data } }) };
+            }),
+          ),
+      }),
+    }),
+    caughtBy: 'attributes-stable',
+  },
+  // Joining
+  {
+    what: 'does not reach beyond a router',
+    factory: wants((object, _owner, { host }) => {
+      if (!isRoute(object)) return object;
+      const near = Object.values(host.prefixes).some((prefix: Prefix) => prefixContains(prefix, object.via));
+      return near ? object : undefined;
+    }),
+    caughtBy: 'join-routed',
+  },
+  {
+    what: 'starts its second network in the place of the first',
+    factory: wants((object) => (isTunnel(object) ? { ...object, name: 'mem' } : { ...object, tunnel: 'mem' })),
+    beside: { Channel: 2 },
+    caughtBy: 'two-instances',
+  },
+  // Sizes
+  {
+    what: 'tells an MTU that is too large',
+    factory: tells(good, (state) => ({ ...state, mtu: state.mtu + 1 })),
+    caughtBy: 'mtu-exact-ipv4',
+    atMost: 8,
+  },
+  {
+    what: 'tells an MTU that is too small',
+    factory: tells(good, (state) => ({ ...state, mtu: state.mtu - 1 })),
+    caughtBy: 'mtu-exact-ipv4',
+  },
+  // Peers
+  {
+    what: 'leaks the routes of peers that went',
+    factory: withScope((scope) => ({ delete: (owner) => (owner === '' ? scope.delete(owner) : undefined) })),
+    caughtBy: 'peer-removed',
+    atMost: 9,
+  },
+  {
+    what: 'hears of no peer that went, but in a snapshot',
+    factory: hears(good, (update) => (update.type === 'delta' ? { ...update, deleted: [] } : update)),
+    caughtBy: 'peer-removed',
+    atMost: 4,
+  },
+  {
+    what: 'takes a snapshot for the news that nobody is left',
+    factory: hears(good, (update) => (update.type === 'snapshot' ? { ...update, leases: [] } : update)),
+    caughtBy: 'peer-removed',
+    atMost: 45,
+  },
+  {
+    what: 'ignores what a peer publishes anew',
+    factory: remembers((first, now) => ({ ...now, attributes: first.attributes })),
+    caughtBy: 'peer-moved',
+    atMost: 6,
+  },
+  {
+    what: 'ignores that a peer has another subnet',
+    factory: remembers((first, now) => ({ ...now, subnets: first.subnets })),
+    caughtBy: 'peer-other-subnet',
+  },
+  {
+    what: 'forgets one family when the other one changes',
+    factory: broken(good, {
+      network: (of) => {
+        const known = new Map<string, Lease>();
+        const half = (lease: Lease): Lease => {
+          const before = known.get(lease.key);
+          known.set(lease.key, lease);
+          const { ipv4, ipv6 } = lease.subnets;
+          const moved = before !== undefined && before.attributes.ipv4?.publicIP !== lease.attributes.ipv4?.publicIP;
+          const subnets: PerFamily<Prefix> = moved && ipv6 !== undefined ? { ipv4 } : { ipv4, ipv6 };
+          return ipv4 === undefined ? lease : { ...lease, subnets };
+        };
+        return {
+          apply: (update) => of.apply(update.type === 'delta' ? { ...update, set: update.set.map(half) } : update),
+        };
+      },
+    }),
+    caughtBy: 'peer-one-family',
+    atMost: 6,
+  },
+  {
+    what: 'writes everything again whenever it looks',
+    factory: withKinds(() => ({ satisfies: () => false })),
+    caughtBy: 'no-change-no-write',
+    atMost: 30,
+  },
+  {
+    what: 'takes peers of another type for its own',
+    factory: eachLease((lease) => ({ ...lease, attributes: { ...lease.attributes, backendType: 'memory' } })),
+    caughtBy: 'other-type',
+  },
+  // Its life
+  {
+    what: 'opens although it was told not to',
+    factory: broken(good, {
+      backend: (of) => ({
+        open: (context) => of.open({ ...context, signal: context.signal.aborted ? notAborted : context.signal }),
+      }),
+    }),
+    caughtBy: 'open-aborted',
+  },
+  {
+    what: 'hangs when it is told to stop opening',
+    factory: broken(good, {
+      backend: (of) => ({ open: (context) => of.open({ ...context, signal: notAborted }) }),
+    }),
+    caughtBy: 'open-aborted-midway',
+  },
+  {
+    what: 'empties its tables when it closes',
+    factory: broken(good, { network: (of) => ({ close: () => of.close({ remove: true }) }) }),
+    caughtBy: 'close-stays',
+    atMost: 6,
+  },
+  {
+    what: 'goes on after it was closed',
+    factory: broken(good, { network: () => ({ close: async () => undefined }) }),
+    caughtBy: 'close-stays',
+    atMost: 20,
+  },
+  {
+    what: 'never ends when it closes',
+    factory: broken(good, { network: () => ({ close: () => never }) }),
+    caughtBy: 'close-stays',
+    atMost: 60,
+  },
+  {
+    what: 'changes the host while it only looks',
+    factory: broken(good, {
+      backend: (of, { host }) => ({
+        preflight: async (options) => {
+          host.setMtu(host.mtu - 1);
+          return of.preflight(options);
+        },
+      }),
+    }),
+    caughtBy: 'preflight-looks-only',
+  },
+  {
+    what: 'finds something fatal on a good host',
+    factory: broken(good, {
+      backend: () => ({
+        preflight: async () => [{ level: 'error', check: 'mood', message: 'not today', remedy: 'come back tomorrow' }],
+      }),
+    }),
+    caughtBy: 'preflight-looks-only',
+  },
+  {
+    what: 'is ready before its own objects are there',
+    factory: (kernel) =>
+      tells(
+        withKinds((kind) => ({
+          put: async (objects, signal) => {
+            if (kind.name === 'memory-tunnel') for (let n = 0; n < 50; n += 1) await new Promise(setImmediate);
+            return kind.put(objects, signal);
+          },
+        })),
+        (state) => ({ ...state, phase: 'ready' }),
+      )(kernel),
+    caughtBy: 'ready-when-in-place',
+  },
+  // How it is
+  {
+    what: 'never says that its own objects are refused',
+    factory: tells(good, ({ mtu, phase }) => ({ mtu, phase: phase === 'failed' ? 'starting' : phase })),
+    caughtBy: 'status-refused-device',
+  },
+  {
+    what: 'says that all is well',
+    factory: broken(good, {
+      network: (of) => ({ status: () => ({ ...of.status(), failed: 0, pending: 0, problems: [] }) }),
+    }),
+    caughtBy: 'status-refused-peer',
+    atMost: 6,
+  },
+  {
+    what: 'gives up what was refused once',
+    factory: withKinds((kind) => ({
+      put: async (objects, signal) => {
+        await kind.put(objects, signal);
+        return objects.map(() => undefined);
+      },
+    })),
+    caughtBy: 'status-refused-peer',
+    atMost: 6,
+  },
+  // What is not its own
+  {
+    what: 'removes what others have put there',
+    factory: withScope((scope) => ({ claim: (kind) => scope.claim(kind, () => true) })),
+    caughtBy: 'foreign-untouched',
+    beside: { Channel: 2 },
+    atMost: 4,
+  },
+  {
+    what: 'puts no mark on what it makes',
+    factory: (kernel) => wants((object) => ({ ...object, owner: 'nobody' }))(kernel),
+    caughtBy: 'own-marks',
+    atMost: 6,
+  },
+  // Healing
+  {
+    what: 'never looks at what has become of its objects',
+    factory: withKinds((kind) => ({ watch: kind.name === 'none' ? kind.watch : undefined })),
+    caughtBy: 'heal-route-deleted',
+    atMost: 12,
+  },
+  {
+    what: 'mends routes, and no devices',
+    factory: withKinds((kind) => (kind.name === 'memory-tunnel' ? { watch: undefined } : {})),
+    caughtBy: 'heal-device-down',
+    atMost: 4,
+  },
+  {
+    what: 'loses for good what it was not told',
+    factory: withKinds((kind) => ({
+      watch: (sink) => kind.watch?.({ ...sinkOf(sink), lost: () => undefined }) ?? ((): void => undefined),
+    })),
+    caughtBy: 'heal-lost-notification',
+  },
+  {
+    what: 'does not follow its host',
+    factory: broken(good, {
+      backend: (of) => ({ open: (context) => of.open({ ...context, host$: context.host$.pipe(take(1)) }) }),
+    }),
+    caughtBy: 'host-mtu-changed',
+  },
+  {
+    what: 'publishes the address that its host had first',
+    factory: broken(good, {
+      backend: (of) => ({ attributes$: (context) => of.attributes$(context).pipe(take(1)) }),
+    }),
+    caughtBy: 'host-address-changed',
+  },
+  // Restart
+  {
+    what: 'removes what is left over before it knows its peers',
+    factory: broken(good, {
+      backend: (of) => ({
+        open: async (context) => {
+          const network = await of.open(context);
+          network.apply({ type: 'snapshot', leases: [] });
+          return network;
+        },
+      }),
+    }),
+    caughtBy: 'restart-patient',
+    atMost: 5,
+  },
+  {
+    what: 'leaves what an earlier run has made',
+    factory: withScope(() => ({ claim: () => undefined })),
+    caughtBy: 'restart-peer-gone',
+    atMost: 4,
+  },
+  {
+    what: 'begins with an empty table',
+    factory: broken(good, {
+      backend: (of, { host, owner }) => ({
+        open: (context) => {
+          for (const tunnel of host.table.tunnels) if (tunnel.owner === owner) host.table.delete(tunnel, owner);
+          return of.open(context);
+        },
+      }),
+    }),
+    caughtBy: 'restart-stopped',
+    atMost: 8,
+  },
+  // Security
+  {
+    what: 'accepts packets with the sources of others',
+    factory: wants((object) => (isTunnel(object) ? { ...object, checksSource: false } : object)),
+    caughtBy: 'spoofed-source',
+  },
+  {
+    what: 'stumbles over what a peer publishes',
+    factory: eachLease((lease) => {
+      const endpoint = lease.attributes.ipv4 ?? lease.attributes.ipv6;
+      const data = endpoint?.data;
+      if (endpoint && (typeof data !== 'object' || data === null)) {
+        throw new OverlayError('OVERLAY_LEASE_INVALID', 'no channel');
+      }
+      return lease;
+    }),
+    caughtBy: 'hostile-peers',
+    atMost: 4,
+  },
+  // Scale
+  {
+    what: 'begins anew with every change',
+    factory: broken(good, {
+      network: (of) => {
+        const known = new Map<string, Lease>();
+        return {
+          apply: (update) => {
+            if (update.type === 'snapshot') known.clear();
+            for (const lease of update.type === 'snapshot' ? update.leases : update.set) known.set(lease.key, lease);
+            if (update.type === 'delta') for (const key of update.deleted) known.delete(key);
+            of.apply({ type: 'snapshot', leases: [] });
+            queueMicrotask(() => of.apply({ type: 'snapshot', leases: [...known.values()] }));
+          },
+        };
+      },
+    }),
+    caughtBy: 'scale-one-moves',
+    profiles: ['Scale'],
+  },
+  // What is left on the host
+  {
+    what: 'leaves something open on its host',
+    factory: (kernel) => {
+      const made = good(kernel);
+      const open = (): unknown => openMemory(kernel.host);
+      return { ...made, create: (init) => (open(), made.create(init)) };
+    },
+    caughtBy: 'attributes-stable',
+    atMost: 60,
+  },
+  {
+    what: 'sends to a place that nobody has',
+    factory: wants((object) =>
+      isRoute(object) && !object.via.includes(':')
+        ? { ...object, via: addressAt(parsePrefix('192.0.2.0/24'), 1) }
+        : object,
+    ),
+    caughtBy: 'join-ipv4',
+    atMost: 40,
+  },
+];
+
+/** A sink as a plain object, so that some of it can be put in another's place. */
+function sinkOf<T extends object>(sink: T): T {
+  const members = ['changed', 'deleted', 'suspect', 'linkGone', 'linkAppeared', 'lost'] as const;
+  return Object.fromEntries(
+    members.map((name) => [
+      name,
+      (...args: unknown[]) => (Reflect.get(sink, name) as (...a: unknown[]) => void).apply(sink, args),
+    ]),
+  ) as T;
+}

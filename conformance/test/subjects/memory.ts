@@ -1,0 +1,14 @@
+import { memory } from '@overlay/backend-memory';
+import type { MemoryKernel } from '@overlay/backend-memory';
+import type { BackendSubject } from '@overlay/conformance/backend';
+import { memoryEnvironment } from '@overlay/conformance/backend';
+import { ours } from './makers.js';
+
+export const conformance: readonly BackendSubject<MemoryKernel>[] = [
+  {
+    implementation: ours('backend-memory'),
+    environment: memoryEnvironment(),
+    factory: (kernel) => memory({ kernel }),
+    beside: { Channel: 2 },
+  },
+];
