@@ -12,6 +12,8 @@ const TENS_OF_THOUSANDS = 20_000;
 /** Addresses on the link that made-up peers share. */
 const PLACES = 100;
 const FIRST_PLACE = 100;
+/** Where the peer that moves is first, and after it: it shares its place with nobody, among few as among many. */
+const MOVER_PLACE = 240;
 
 /** A network with room for 65,536 hosts in each family. */
 function wideConf({ type, options }: BackendTestContext, family: FamilyChoice): NetConf {
@@ -44,19 +46,14 @@ async function crowded(context: BackendTestContext, family: FamilyChoice): Promi
   const netConf = wideConf(context, family);
   const opened = await host.open({ netConf, subnets: subnetsOf(netConf, 1) });
   const { network } = opened;
-  const place = (n: number): PerFamily<Address> =>
-    Object.fromEntries(
-      world.families.map((each) => {
-        const prefix = spare.machine.prefixes[each] as Prefix;
-        return [each, addressAt(prefix, FIRST_PLACE + (n % PLACES))];
-      }),
-    );
-  const leases = async (numbers: readonly number[], shift: number): Promise<readonly Lease[]> => {
-    const hosts = numbers.map((n) => ({ hostId: `peer-${n}`, at: place(n + shift) }));
+  const place = (number: number): PerFamily<Address> =>
+    Object.fromEntries(world.families.map((each) => [each, addressAt(spare.machine.prefixes[each] as Prefix, number)]));
+  const leases = async (peers: readonly { readonly n: number; readonly at: number }[]): Promise<readonly Lease[]> => {
+    const hosts = peers.map(({ n, at }) => ({ hostId: `peer-${n}`, at: place(at) }));
     const all = await spare.attributesOfMany(hosts, netConf);
-    return all.map((attributes, at) => ({
-      key: hosts[at].hostId,
-      subnets: subnetsOf(netConf, 10 + numbers[at]),
+    return all.map((attributes, index) => ({
+      key: hosts[index].hostId,
+      subnets: subnetsOf(netConf, 10 + peers[index].n),
       attributes,
     }));
   };
@@ -70,8 +67,10 @@ async function crowded(context: BackendTestContext, family: FamilyChoice): Promi
     opened,
     crowd: async (count) => {
       const all = await leases(
-        Array.from({ length: count }, (_, at) => at),
-        0,
+        Array.from({ length: count }, (_, n) => ({
+          n,
+          at: n === count - 1 ? MOVER_PLACE : FIRST_PLACE + (n % PLACES),
+        })),
       );
       network.apply({ type: 'snapshot', leases: all });
       await settled();
@@ -79,13 +78,13 @@ async function crowded(context: BackendTestContext, family: FamilyChoice): Promi
       return all;
     },
     oneMoves: async (all) => {
-      const number = all.length - 1;
-      const [moved] = await leases([number], 1);
+      const n = all.length - 1;
+      const [moved] = await leases([{ n, at: MOVER_PLACE + 1 }]);
       const before = writesOf(opened);
       network.apply({ type: 'delta', set: [moved], deleted: [] });
       await settled();
       const after = writesOf(opened);
-      network.apply({ type: 'delta', set: [all[number]], deleted: [] });
+      network.apply({ type: 'delta', set: [all[n]], deleted: [] });
       await settled();
       return Object.fromEntries(Object.entries(after).map(([kind, count]) => [kind, count - (before[kind] ?? 0)]));
     },
