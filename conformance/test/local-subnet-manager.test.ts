@@ -3,4 +3,6 @@ import { agreesWithReport } from './agrees.js';
 import { jestFramework } from './jest-framework.js';
 import { conformance } from './subjects/subnet-local.js';
 
-subnetManagerConformance({ ...conformance[0], ...agreesWithReport('subnet-local'), framework: jestFramework });
+for (const subject of conformance) {
+  subnetManagerConformance({ ...subject, ...agreesWithReport('subnet-local', subject.mode), framework: jestFramework });
+}

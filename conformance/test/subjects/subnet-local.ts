@@ -2,8 +2,9 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SubnetManagerSubject } from '@overlay/conformance/subnet-manager';
-import type { PerFamily, Prefix } from '@overlay/core';
+import type { PerFamily, Prefix, SubnetManager } from '@overlay/core';
 import { FAMILIES } from '@overlay/core';
+import { RememberingSubnetManager } from '@overlay/core/memory';
 import { LocalSubnetManager } from '@overlay/subnet-local';
 import { ours } from './makers.js';
 
@@ -12,15 +13,29 @@ function fileName(subnets: PerFamily<Prefix>): string {
   return FAMILIES.flatMap((family) => subnets[family]?.replace('/', '-') ?? []).join('&');
 }
 
-export const conformance: readonly SubnetManagerSubject[] = [
-  {
+/** What was remembered is never there in these tests: a store that answers is not to be changed by being remembered. */
+function remembered(store: SubnetManager): SubnetManager {
+  let text = '';
+  const file = {
+    name: 'memory',
+    size: async () => text.length,
+    read: async () => text,
+    replace: async (parts: Iterable<string>) => void (text = [...parts].join('')),
+    append: async (more: string) => void (text += more),
+  };
+  return new RememberingSubnetManager({ store, storeName: 'a directory', hostId: 'host-1', file });
+}
+
+function subject(mode: string, around: (manager: SubnetManager) => SubnetManager): SubnetManagerSubject {
+  return {
     implementation: ours('subnet-local'),
+    mode,
     environment: 'directory',
     supports: { chooses: true, persistent: true, tellsRivals: true, confirms: true },
     create: async () => {
       const directory = mkdtempSync(join(tmpdir(), 'overlay-conformance-'));
       return {
-        manager: (netConf) => new LocalSubnetManager({ directory, netConf }),
+        manager: (netConf) => around(new LocalSubnetManager({ directory, netConf })),
         remove: async (subnets) => {
           const before = readdirSync(directory);
           if (!before.includes(fileName(subnets))) throw new Error(`no ${fileName(subnets)} in ${before.join(', ')}`);
@@ -33,5 +48,10 @@ export const conformance: readonly SubnetManagerSubject[] = [
         dispose: async () => rmSync(directory, { recursive: true, force: true }),
       };
     },
-  },
+  };
+}
+
+export const conformance: readonly SubnetManagerSubject[] = [
+  subject('default', (manager) => manager),
+  subject('remembered', remembered),
 ];
