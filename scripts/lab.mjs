@@ -15,7 +15,8 @@ function asksFor(kind) {
   return words.some((word, at) => word === `--store=${kind}` || (word === kind && words[at - 1] === '--store'));
 }
 
-if (!prepare(root, ['build', 'kernel', ...(asksFor('etcd') ? ['stores'] : [])])) {
+const servers = [...(asksFor('etcd') ? ['stores'] : []), ...(words.includes('--kubelets') ? ['kubelets'] : [])];
+if (!prepare(root, ['build', 'kernel', ...servers])) {
   process.exit(1);
 }
 const env = { ...process.env };

@@ -6,7 +6,7 @@ import { ensureSystemPackages } from './system-packages.mjs';
 
 /**
  * @param {string} root the repository's top folder
- * @param {('build' | 'kernel' | 'stores')[]} purposes
+ * @param {('build' | 'kernel' | 'stores' | 'kubelets')[]} purposes
  * @returns {boolean} whether it may go on; if not, stderr says why
  */
 export function prepare(root, purposes) {

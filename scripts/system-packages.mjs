@@ -1,7 +1,7 @@
 // The system packages that building and running need. Missing ones are named and, as root on a Debian-like system,
 // installed with apt. Everything is printed to stderr.
 //
-//   node scripts/system-packages.mjs [build] [kernel] [stores]     (all, when none is named)
+//   node scripts/system-packages.mjs [build] [kernel] [stores] [kubelets]     (all, when none is named)
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
@@ -44,6 +44,13 @@ const needs = {
     { debian: 'etcd-client', command: 'etcdctl' },
     { debian: 'openssl', command: 'openssl' },
   ],
+  // Kubelets in the lab.
+  kubelets: [
+    { debian: 'containerd', command: 'containerd' },
+    { debian: 'runc', command: 'runc' },
+    { debian: 'containernetworking-plugins', file: '/usr/lib/cni/bridge' },
+    { debian: 'busybox-static', command: 'busybox' },
+  ],
 };
 
 function onPath(command) {
@@ -76,7 +83,7 @@ function apt(...args) {
 
 /**
  * Makes sure of what the purposes need.
- * @param {('build' | 'kernel' | 'stores')[]} purposes
+ * @param {('build' | 'kernel' | 'stores' | 'kubelets')[]} purposes
  * @returns {boolean} whether everything is there now; if not, one line on stderr has named what is missing and how to get it
  */
 export function ensureSystemPackages(purposes) {
@@ -103,7 +110,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const named = process.argv.slice(2);
   const unknown = named.filter((name) => !Object.hasOwn(needs, name));
   if (unknown.length > 0) {
-    process.stderr.write(`system-packages: unknown purpose ${unknown.join(', ')}; expected build, kernel or stores\n`);
+    process.stderr.write(
+      `system-packages: unknown purpose ${unknown.join(', ')}; expected build, kernel, stores or kubelets\n`,
+    );
     process.exitCode = 2;
   } else if (!ensureSystemPackages(named.length > 0 ? named : Object.keys(needs))) {
     process.exitCode = 1;

@@ -32,9 +32,23 @@ export function describeWithEtcd(name: string, body: () => void): void {
 
 /** The same on a real Kubernetes API server. */
 export function describeWithKubernetes(name: string, body: () => void): void {
-  const needed = ['etcd', 'kube-apiserver', 'kube-controller-manager'];
-  const there = (): boolean => needed.every((program) => existsSync(join(KUBERNETES, program)));
-  if (!there() && process.env['CI'] !== undefined) spawnSync(process.execPath, [BUILD_SCRIPT, ...needed]);
-  const reason = 'no servers of Kubernetes; build them with node scripts/kubernetes/build.mjs';
-  describeWith(name, there() ? undefined : reason, body);
+  describeWith(name, withoutServers(['etcd', 'kube-apiserver', 'kube-controller-manager']), body);
+}
+
+/** The same with kubelets, and containers. */
+export function describeWithKubelets(name: string, body: () => void): void {
+  const tools = ['/usr/bin/containerd', '/usr/sbin/runc', '/usr/lib/cni/bridge', '/usr/bin/busybox'];
+  const missing = tools.filter((file) => !existsSync(file));
+  const install = 'install containerd, runc, containernetworking-plugins and busybox-static (Debian’s names)';
+  const reason =
+    missing.length > 0
+      ? `${missing.join(' and ')} missing; ${install}`
+      : withoutServers(['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubelet']);
+  describeWith(name, reason, body);
+}
+
+function withoutServers(programs: readonly string[]): string | undefined {
+  const there = (): boolean => programs.every((program) => existsSync(join(KUBERNETES, program)));
+  if (!there() && process.env['CI'] !== undefined) spawnSync(process.execPath, [BUILD_SCRIPT, ...programs]);
+  return there() ? undefined : 'no servers of Kubernetes; build them with node scripts/kubernetes/build.mjs';
 }

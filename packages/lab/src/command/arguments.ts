@@ -22,13 +22,15 @@ export interface LabRunArguments {
   readonly family?: FamilyChoice;
   readonly mtu: number;
   readonly store: StoreChoice;
+  /** Every host is a real Node of Kubernetes, and pods are made by its API. */
+  readonly kubelets: boolean;
   readonly perf: boolean;
   readonly json: boolean;
   readonly keep: boolean;
 }
 
 /** The switches as commander gives them: absent unless they were there. */
-type Switches = Partial<Pick<LabRunArguments, 'perf' | 'json' | 'keep'>>;
+type Switches = Partial<Pick<LabRunArguments, 'perf' | 'json' | 'keep' | 'kubelets'>>;
 
 /** A whole command line, understood. */
 export type LabArguments =
@@ -101,13 +103,14 @@ export function parseLabArguments(argv: readonly string[]): LabArguments {
         .default({ kind: 'local' }, 'local')
         .argParser(storeChoice),
     )
+    .addOption(new Option('--kubelets', 'with --store kube: a containerd and a kubelet on every host, pods by the API'))
     .addOption(new Option('--perf', 'measure the throughput between two pods with iperf3'))
     .addOption(new Option('--json', 'print one JSON object on standard output'))
     .addOption(new Option('--keep', 'leave it running afterwards; `overlay lab down` removes it'))
     .addHelpText('after', EXIT_CODES)
-    .action((options: Omit<LabRunArguments, 'action' | 'perf' | 'json' | 'keep'> & Switches) => {
-      const { perf = false, json = false, keep = false } = options;
-      result = { ...options, perf, json, keep, action: 'run' };
+    .action((options: Omit<LabRunArguments, 'action' | keyof Switches> & Switches) => {
+      const { perf = false, json = false, keep = false, kubelets = false } = options;
+      result = { ...options, perf, json, keep, kubelets, action: 'run' };
     });
   lab
     .command('down')
@@ -125,6 +128,9 @@ export function parseLabArguments(argv: readonly string[]): LabArguments {
     if (error.exitCode === 0) return { action: 'help', text: help };
     const line = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
     throw new OverlayError('OVERLAY_LAB_USAGE', `overlay lab: ${line}; see overlay lab --help`, { cause: error });
+  }
+  if (result?.action === 'run' && result.kubelets && result.store.kind !== 'kube') {
+    throw new OverlayError('OVERLAY_LAB_USAGE', 'overlay lab: --kubelets needs --store kube; see overlay lab --help');
   }
   if (result === undefined) throw new TypeError('overlay lab: no action was chosen');
   return result;

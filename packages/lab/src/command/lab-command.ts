@@ -1,4 +1,4 @@
-import { errorCode, errorText } from '@overlay/core';
+import { errorCode, errorText, OverlayError } from '@overlay/core';
 import type { Lab } from '../lab.js';
 import { removeLabs } from '../lifetime/remove-lab.js';
 import { cameBack } from '../measure/ping-matrix.js';
@@ -38,9 +38,19 @@ function exitCodeOf(error: unknown): number {
   }
 }
 
-function toolsFor({ perf, store }: LabRunArguments): Tool[] {
+function requireKubernetes({ kubernetesPrograms }: LabIo): void {
+  if (kubernetesPrograms !== undefined) return;
+  throw new OverlayError(
+    'OVERLAY_LAB_TOOL_MISSING',
+    'lab: --store kube: expected OVERLAY_LAB_KUBERNETES to name the folder of kube-apiserver and the others, got nothing; ' +
+      'npm run lab of the repository builds them',
+  );
+}
+
+function toolsFor({ perf, store, kubelets }: LabRunArguments): Tool[] {
   const tools: Tool[] = ['ip', 'nsenter', 'setpriv', 'ping'];
   if (perf) tools.push('iperf3');
+  if (kubelets) tools.push('containerd', 'runc', 'busybox');
   if (store.kind === 'etcd') tools.push('etcd', 'etcdctl');
   return tools;
 }
@@ -137,7 +147,7 @@ async function runLab(args: LabRunArguments, network: NetworkChoice, io: LabIo, 
       }
     }
   } finally {
-    if (!args.keep || stop.signal.aborted) await session.lab?.close();
+    if (!args.keep || stop.signal.aborted) await session.close();
   }
   if (stop.signal.aborted) return stop.exitCode();
   return error === undefined ? (report.ok ? EXIT_OK : EXIT_FAILED) : exitCodeOf(error);
@@ -164,6 +174,7 @@ export async function labCommand(argv: readonly string[], io: LabIo): Promise<nu
       const network = chooseNetwork(args);
       for (const warning of network.netConf.warnings) printError([warning]);
       requireTools(toolsFor(args), io.env);
+      if (args.store.kind === 'kube') requireKubernetes(io);
       requirePrivileges();
       using stop = onTermination(io);
       return await runLab(args, network, io, stop);

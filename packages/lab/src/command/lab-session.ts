@@ -8,10 +8,13 @@ import { createLab } from '../lab.js';
 import type { PairResult } from '../measure/ping-matrix.js';
 import { EtcdServer } from '../store/etcd-server.js';
 import type { LabStore } from '../store/lab-store.js';
+import { writeBusyboxImage } from '../store/kubernetes/busybox-image.js';
+import { Kubelet } from '../store/kubernetes/kubelet.js';
 import { KubernetesServer } from '../store/kubernetes/kubernetes-server.js';
+import { createPods, deletePods, nodesReady } from '../store/kubernetes/real-pods.js';
 import { LocalFolder } from '../store/local-folder.js';
 import { mapBounded } from '../system/bounded.js';
-import { requireTools } from '../system/requirements.js';
+import { findTool, requireTools } from '../system/requirements.js';
 import type { LabRunArguments } from './arguments.js';
 import type { LabIo } from './lab-io.js';
 import type { NetworkChoice } from './network-choice.js';
@@ -32,6 +35,8 @@ export class LabSession {
   #progress: Progress;
   #signal: AbortSignal;
   #lab: Lab | undefined;
+  #kubernetes: KubernetesServer | undefined;
+  #kubelets: readonly Kubelet[] = [];
   #ready = new Map<LabHost, ReadyHost>();
   #pings: readonly PairResult[] = [];
   #throughput: ThroughputReport[] = [];
@@ -148,16 +153,47 @@ export class LabSession {
       programs: this.#io.kubernetesPrograms ?? '',
       netConf,
       netConfText: text,
+      kubelets: this.args.kubelets,
       survivesLab: keep,
       signal: this.#signal,
     });
     if (keep) kubernetes.release();
+    this.#kubernetes = kubernetes;
+    if (this.args.kubelets) await this.#startKubelets(lab, kubernetes);
     return kubernetes;
+  }
+
+  async #startKubelets(lab: Lab, server: KubernetesServer): Promise<void> {
+    const { keep } = this.args;
+    const signal = this.#signal;
+    this.#progress.line(`starting ${lab.hosts.length} kubelets, each with a containerd`);
+    const busybox = findTool('busybox', this.#io.env);
+    const image = await writeBusyboxImage(path.join(lab.directory, 'image'), busybox, signal);
+    const options = { programs: this.#io.kubernetesPrograms ?? '', image, survivesLab: keep, signal };
+    this.#kubelets = await Promise.all(lab.hosts.map((host) => Kubelet.start(host, server, options)));
+    if (keep) for (const kubelet of this.#kubelets) kubelet.release();
+  }
+
+  async #startRealPods(lab: Lab): Promise<void> {
+    for (const kubelet of this.#kubelets) kubelet.writeCni();
+    const server = this.#kubernetes as KubernetesServer;
+    await nodesReady(server, lab.hosts, { signal: this.#signal });
+    this.#progress.line('every host is a Node that is ready, and its network is not unavailable');
+    await createPods(server, lab.hosts, { count: this.args.pods, signal: this.#signal });
+  }
+
+  /** Removes everything; what containerd runs in order, as far as that is possible. */
+  async close(): Promise<void> {
+    if (this.#kubernetes !== undefined && this.#kubelets.length > 0) {
+      await deletePods(this.#kubernetes).catch(() => undefined);
+    }
+    await this.#lab?.close();
   }
 
   /** Starts the pods and waits until they reach each other, or it is clear that some do not. */
   async startPods(lab: Lab): Promise<void> {
-    await mapBounded(lab.hosts, 2, async (host) => await lab.addPods(host, { signal: this.#signal }));
+    if (this.#kubelets.length > 0) await this.#startRealPods(lab);
+    else await mapBounded(lab.hosts, 2, async (host) => await lab.addPods(host, { signal: this.#signal }));
     this.#progress.line(`${lab.pods.length} pods started`);
     const apart = await lab.waitConnected({ timeoutMs: CONNECTED_MS, signal: this.#signal });
     if (apart.length > 0) this.#progress.line(`${apart.length} pairs of pods still do not reach each other`);

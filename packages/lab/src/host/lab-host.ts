@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import type { Address, PerFamily } from '@overlay/core';
 import { OverlayError } from '@overlay/core';
 import { AgentProcess } from '../agent/agent-process.js';
 import type { HealthAnswer } from '../agent/health.js';
@@ -116,6 +117,18 @@ export class LabHost extends NetworkNode {
   /** What the pods get, from the host's subnet.env; undefined while there is none. */
   podNetwork(): PodNetwork | undefined {
     return readPodNetwork(this.subnetFile);
+  }
+
+  /** Takes over pods that somebody else has started, with the MTU of the host's subnet.env. */
+  adoptPods(
+    pods: readonly { readonly name: string; readonly netns: string; readonly addresses: PerFamily<Address> }[],
+  ): void {
+    const network = this.podNetwork();
+    if (network === undefined) {
+      throw new OverlayError('OVERLAY_LAB_NOT_READY', `lab: ${this.name}: ${this.subnetFile} is not there`);
+    }
+    const { mtu } = network;
+    this.#pods.push(...pods.map((pod) => new LabPod(pod, this, mtu)));
   }
 
   /**

@@ -4,7 +4,8 @@ import { labPrefix } from '../plan/topology.js';
 import { deleteNetns, NETNS_DIRECTORY, netnsInode } from '../system/netns.js';
 import { endProcessesInNetns } from '../system/processes.js';
 import type { LabState } from './lab-state.js';
-import { DEFAULT_RUN_DIRECTORY, ownerIsAlive, recordedLabs, removeRecord } from './lab-state.js';
+import { podNamespaces, removeTraces, unmountBelow } from './containers.js';
+import { DEFAULT_RUN_DIRECTORY, labDirectory, ownerIsAlive, recordedLabs, removeRecord } from './lab-state.js';
 
 /** How long the processes of a lab have to end after SIGTERM, in milliseconds; an agent of ours takes at most 1000. */
 const GRACE_MS = 1500;
@@ -30,13 +31,22 @@ function namespacesOf(id: string): string[] {
  */
 export async function removeLab(runDirectory: string, id: string): Promise<void> {
   const namespaces = namespacesOf(id);
-  const inodes = new Set(namespaces.map(netnsInode).filter((inode) => inode !== undefined));
-  const left = await endProcessesInNetns(inodes, GRACE_MS);
+  const pods = await podNamespaces(namespaces);
+  const inodesOf = (names: readonly string[]): Set<number> =>
+    new Set(names.map(netnsInode).filter((inode) => inode !== undefined));
+  // Kubelets first: they would start containers again.
+  const left = [
+    ...(await endProcessesInNetns(inodesOf(namespaces), GRACE_MS)),
+    ...(await endProcessesInNetns(inodesOf(pods), 0)),
+  ];
   if (left.length > 0) {
     throw new OverlayError('OVERLAY_LAB_REMOVE', `lab: remove ${id}: process ${left.join(', ')} does not end`);
   }
   try {
-    await deleteNetns(namespaces);
+    const folder = labDirectory(runDirectory, id);
+    removeTraces(folder);
+    await unmountBelow(folder);
+    await deleteNetns([...namespaces, ...pods]);
   } catch (cause) {
     throw new OverlayError('OVERLAY_LAB_REMOVE', `lab: remove ${id}: ${(cause as Error).message}`, { cause });
   }

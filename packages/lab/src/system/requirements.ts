@@ -13,21 +13,32 @@ const PACKAGES = {
   tcpdump: 'tcpdump',
   etcd: 'etcd-server',
   etcdctl: 'etcd-client',
+  containerd: 'containerd',
+  runc: 'runc',
+  busybox: 'busybox-static',
 } as const;
 
 /** A system program that a lab may need. */
 export type Tool = keyof typeof PACKAGES;
 
-function isInstalled(tool: Tool, searchPath: string): boolean {
-  return searchPath.split(path.delimiter).some((folder) => {
-    const file = path.join(folder, tool);
-    try {
-      accessSync(file, constants.X_OK);
-      return statSync(file).isFile();
-    } catch {
-      return false;
-    }
-  });
+function located(tool: Tool, searchPath: string): string | undefined {
+  return searchPath
+    .split(path.delimiter)
+    .map((folder) => path.join(folder, tool))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return statSync(file).isFile();
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** The file of a program. @throws OverlayError `OVERLAY_LAB_TOOL_MISSING` */
+export function findTool(tool: Tool, env: NodeJS.ProcessEnv = process.env): string {
+  requireTools([tool], env);
+  return located(tool, env['PATH'] ?? '') ?? tool;
 }
 
 /**
@@ -36,7 +47,7 @@ function isInstalled(tool: Tool, searchPath: string): boolean {
  * @throws OverlayError `OVERLAY_LAB_TOOL_MISSING`: one line with every missing program and the command to install them.
  */
 export function requireTools(tools: readonly Tool[], env: NodeJS.ProcessEnv = process.env): void {
-  const missing = tools.filter((tool) => !isInstalled(tool, env['PATH'] ?? ''));
+  const missing = tools.filter((tool) => located(tool, env['PATH'] ?? '') === undefined);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((tool) => PACKAGES[tool]))].sort();
   throw new OverlayError(
