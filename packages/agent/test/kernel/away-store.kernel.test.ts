@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { cameBack, ETCD_PREFIX } from '@overlay/lab';
 import type { LabHost } from '@overlay/lab';
 import { describeWithEtcd } from '../support/servers-needed.js';
@@ -9,6 +9,10 @@ import { SteadyPing } from '../support/steady-ping.js';
 import { until } from '../support/until.js';
 
 const BOTH = ['ipv4', 'ipv6'] as const;
+/** Whatever else the machine is at. Milliseconds. */
+const READY = { timeoutMs: 30_000 };
+
+jest.setTimeout(120_000);
 
 /** Whether every pair of pods and hosts reaches each other. */
 async function allConnected(overlay: OverlayLab): Promise<boolean> {
@@ -20,9 +24,9 @@ async function threeHosts(type: string, ...flags: string[]): Promise<OverlayLab>
   const overlay = await OverlayLab.create({ hosts: 3, families: BOTH, backend: { Type: type }, store: 'etcd' });
   try {
     for (const host of overlay.lab.hosts) overlay.start(host, ...flags);
-    await overlay.lab.waitReady();
+    await overlay.lab.waitReady(READY);
     await overlay.lab.addPods();
-    await overlay.lab.waitConnected();
+    await overlay.lab.waitConnected(READY);
     await allRemember(overlay);
     return overlay;
   } catch (error) {
@@ -53,7 +57,7 @@ describeWithEtcd('a host that loses its power while etcd is away', () => {
       );
 
       overlay.start(host);
-      await host.waitReady();
+      await host.waitReady(READY);
       await until(() => allConnected(overlay), 'all pods reach each other by what is remembered');
       expect(readFileSync(host.subnetFile, 'utf8')).toBe(env);
       const { status, body } = await host.health('/readyz');
@@ -106,7 +110,7 @@ describeWithEtcd('what a host remembers', () => {
       expect(await overlay.objects(one, 'route show proto 111')).toEqual([]);
     }
     await overlay.etcd.start();
-    await overlay.lab.waitReady();
+    await overlay.lab.waitReady(READY);
     await until(async () => (await overlay.etcd.keys(`${ETCD_PREFIX}/subnets`)).length === 3, 'all have leases again');
   });
 
@@ -124,7 +128,7 @@ describeWithEtcd('what a host remembers', () => {
     );
     await overlay.etcd.stop();
     overlay.start(host);
-    await host.waitReady();
+    await host.waitReady(READY);
     await until(() => allConnected(overlay), 'all pods reach each other by what is remembered');
     await using ping = await SteadyPing.start(
       host.pods[0],
