@@ -34,7 +34,7 @@ if (store === undefined && (backend === undefined || !backends.includes(backend)
       'usage: npm run --silent bench -- scale --backend NAME --hosts N [--json]\n' +
       '       npm run --silent bench -- throughput --backend NAME [--json]\n' +
       '       npm run --silent bench -- start [--backend NAME] [--rounds N] [--idle SECONDS] [--json]\n' +
-      '       npm run --silent bench -- kube [--nodes N] [--rounds N] [--patches N] [--json]\n',
+      '       npm run --silent bench -- kube [--agent] [--nodes N] [--rounds N] [--patches N] [--json]\n',
   );
   process.exit(2);
 }
