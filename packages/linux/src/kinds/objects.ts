@@ -108,7 +108,7 @@ export const ROUTE_PROTOCOL = 111;
 /** What flanneld's library leaves in `rtm_protocol`: RTPROT_BOOT of linux/rtnetlink.h. */
 export const PROTOCOL_BOOT = 3;
 
-const METRIC_BUCKETS = 1024;
+const METRIC_BUCKETS = 1 << 10;
 /** The metric that IPv6 routes have when none is asked for, IP6_RT_PRIO_USER of linux/ipv6_route.h. */
 export const IPV6_DEFAULT_METRIC = 1024;
 
@@ -127,5 +127,6 @@ export function routeMetric(family: Family, destination: Prefix): number {
   for (let i = 0; i < destination.length; i += 1) hash = Math.imul(hash ^ destination.charCodeAt(i), 0x01000193);
   // FNV's low bits mix poorly for short inputs that end alike ("…0/24"): fold the high ones in.
   hash ^= hash >>> 15;
-  return 1 + ((hash >>> 0) % METRIC_BUCKETS);
+  // Of a power of two, so that no number out of 32 bits arises, for which the engine would keep an object at each route.
+  return 1 + (hash & (METRIC_BUCKETS - 1));
 }

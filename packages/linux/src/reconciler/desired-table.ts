@@ -1,6 +1,6 @@
-import { Entry, Status } from './entry.js';
-import type { Owner } from './entry.js';
-import { EntryIndex } from './entry-index.js';
+import { Status } from './entry.js';
+import type { Entry, Owner } from './entry.js';
+import { EntryTable } from './entry-table.js';
 import type { Kind, KernelObject } from './kind.js';
 import { objectIndex } from './object-index.js';
 import type { ObjectIndex } from './object-index.js';
@@ -23,7 +23,7 @@ export interface Removal {
 
 /** What is wanted of one kind, by the kernel's key, and what has to be done about it. Pure: no I/O, no time. */
 export class DesiredTable {
-  readonly entries: EntryIndex;
+  readonly entries: EntryTable;
   readonly index: ObjectIndex<KernelObject>;
   /** Objects to be removed in the next round, by key. */
   readonly removals = new Map<string, Removal>();
@@ -40,15 +40,17 @@ export class DesiredTable {
     private readonly replaced: (object: KernelObject) => void = () => undefined,
   ) {
     this.index = objectIndex(kind);
-    this.entries = new EntryIndex(this.index);
+    this.entries = new EntryTable(this.index);
   }
 
   /** Moves an entry to another status, and keeps its scope's counts. */
   mark(entry: Entry, status: Status): void {
-    if (entry.status === status) return;
-    count(entry, -1);
-    entry.status = status;
-    count(entry, 1);
+    const before = this.entries.statusOf(entry);
+    if (before === status) return;
+    const { scope } = this.entries.ownerOf(entry);
+    count(scope, before, -1);
+    this.entries.setStatus(entry, status);
+    count(scope, status, 1);
     if (status === Status.Dirty) this.#dirty.push(entry);
   }
 
@@ -58,7 +60,7 @@ export class DesiredTable {
     while (this.#taken < this.#dirty.length && taken.length < limit) {
       const entry = this.#dirty[this.#taken];
       this.#taken += 1;
-      if (entry.status !== Status.Dirty) continue;
+      if (this.entries.statusOf(entry) !== Status.Dirty) continue;
       this.mark(entry, Status.Writing);
       taken.push(entry);
     }
@@ -76,15 +78,16 @@ export class DesiredTable {
   want(object: KernelObject, owner: Owner, fresh: Status): Entry | undefined {
     const hash = this.index.hash(object);
     const entry = this.entries.find(object, hash);
-    if (!entry) return this.#add(object, owner, fresh, hash);
-    if (entry.owner === owner) {
+    if (entry === undefined) return this.#add(object, owner, fresh, hash);
+    const holder = this.entries.ownerOf(entry);
+    if (holder === owner) {
       this.#setObject(entry, object);
       return entry;
     }
     // The claim of the smallest owner wins, whatever the order of events, so that all restarts agree.
     const key = this.kind.key(object);
-    if (before(owner, entry.owner)) {
-      this.#contend(key, { object: entry.object, owner: entry.owner });
+    if (before(owner, holder)) {
+      this.#contend(key, { object: this.entries.objectOf(entry), owner: holder });
       this.#take(entry, { object, owner });
       return entry;
     }
@@ -96,23 +99,24 @@ export class DesiredTable {
   unwant(object: KernelObject, owner: Owner): void {
     const entry = this.entries.find(object);
     if (this.#contenders.size > 0 && this.#unwantContended(this.kind.key(object), owner, entry)) return;
-    if (entry?.owner !== owner) return;
+    if (entry === undefined || this.entries.ownerOf(entry) !== owner) return;
+    const wanted = this.entries.objectOf(entry);
     this.forget(entry);
-    this.remove(this.kind.key(object), { object: entry.object, scope: owner.scope });
+    this.remove(this.kind.key(object), { object: wanted, scope: owner.scope });
   }
 
   /** Drops an entry and leaves the kernel as it is. */
   forget(entry: Entry): void {
-    count(entry, -1);
-    entry.owner.scope.objects -= 1;
+    const { scope } = this.entries.ownerOf(entry);
+    count(scope, this.entries.statusOf(entry), -1);
+    scope.objects -= 1;
+    this.#countLink(this.entries.objectOf(entry), -1);
     this.entries.delete(entry);
-    entry.status = Status.Gone;
-    this.#countLink(entry.object, -1);
   }
 
   /** Drops what a scope wants of an entry and leaves the kernel as it is; another claimant takes it over. */
   abandon(entry: Entry): void {
-    const key = this.#contenders.size > 0 ? this.kind.key(entry.object) : '';
+    const key = this.#contenders.size > 0 ? this.kind.key(this.entries.objectOf(entry)) : '';
     const others = this.#contenders.get(key);
     if (!others) return this.forget(entry);
     const [heir, ...rest] = [...others].sort((a, b) => (before(a.owner, b.owner) ? -1 : 1));
@@ -133,9 +137,9 @@ export class DesiredTable {
   /** The entry that does for an owner what it wants: its own, or that of another owner who wants the very same. */
   serving(object: KernelObject, owner: Owner): Entry | undefined {
     const entry = this.entries.find(object);
-    if (!entry || entry.owner === owner) return entry;
+    if (entry === undefined || this.entries.ownerOf(entry) === owner) return entry;
     const claim = this.#contenders.get(this.kind.key(object))?.find((other) => other.owner === owner);
-    return claim && this.kind.same(entry.object, claim.object) ? entry : undefined;
+    return claim && this.kind.same(this.entries.objectOf(entry), claim.object) ? entry : undefined;
   }
 
   /** Drops every claim of a scope that lost to another's. */
@@ -170,41 +174,44 @@ export class DesiredTable {
     if (removal.attempts === undefined) removal.scope.removing -= 1;
   }
 
-  /** Keys that two owners want differently, with those who do not have what they want. */
-  *conflicts(): Iterable<{ readonly entry: Entry; readonly others: readonly Contender[] }> {
+  /** Keys that two owners want differently: who has what it wants, and those who do not. */
+  *conflicts(): Iterable<{ readonly holder: Contender; readonly others: readonly Contender[] }> {
     for (const contenders of this.#contenders.values()) {
       const entry = contenders[0] && this.entries.find(contenders[0].object);
-      if (!entry) continue;
-      const others = contenders.filter(({ object }) => !this.kind.same(entry.object, object));
-      if (others.length > 0) yield { entry, others };
+      if (entry === undefined) continue;
+      const holder = { object: this.entries.objectOf(entry), owner: this.entries.ownerOf(entry) };
+      const others = contenders.filter(({ object }) => !this.kind.same(holder.object, object));
+      if (others.length > 0) yield { holder, others };
     }
   }
 
   #add(object: KernelObject, owner: Owner, fresh: Status, hash: number): Entry {
-    const entry = new Entry(object, owner);
-    this.entries.add(entry, hash);
+    const status = this.#overtakesRemoval(object) ? Status.Dirty : fresh;
+    const entry = this.entries.add(object, owner, status, hash);
     owner.scope.objects += 1;
-    entry.status = fresh;
-    if (this.removals.size > 0) {
-      // A removal that is under way would take the new object with it: write it after that, in any case.
-      const key = this.kind.key(object);
-      if (this.removals.has(key)) {
-        this.removed(key);
-        entry.status = Status.Dirty;
-      }
-    }
-    if (entry.status === Status.Dirty) this.#dirty.push(entry);
-    count(entry, 1);
+    if (status === Status.Dirty) this.#dirty.push(entry);
+    count(owner.scope, status, 1);
     this.#countLink(object, 1);
     return entry;
   }
 
+  /** A removal that is under way would take a new object with it: then that is written in any case, after it. */
+  #overtakesRemoval(object: KernelObject): boolean {
+    if (this.removals.size === 0) return false;
+    const key = this.kind.key(object);
+    if (!this.removals.has(key)) return false;
+    this.removed(key);
+    return true;
+  }
+
   #take(entry: Entry, { object, owner }: Contender): void {
-    count(entry, -1);
-    entry.owner.scope.objects -= 1;
-    entry.owner = owner;
+    const status = this.entries.statusOf(entry);
+    const { scope } = this.entries.ownerOf(entry);
+    count(scope, status, -1);
+    scope.objects -= 1;
+    this.entries.setOwner(entry, owner);
     owner.scope.objects += 1;
-    count(entry, 1);
+    count(owner.scope, status, 1);
     this.#setObject(entry, object);
   }
 
@@ -213,7 +220,7 @@ export class DesiredTable {
     const others = this.#contenders.get(key);
     if (!others) return false;
     const rest = others.filter((other) => other.owner !== owner);
-    if (entry?.owner === owner && rest.length > 0) {
+    if (entry !== undefined && this.entries.ownerOf(entry) === owner && rest.length > 0) {
       rest.sort((a, b) => (before(a.owner, b.owner) ? -1 : 1));
       const heir = rest.shift();
       if (heir) this.#take(entry, heir);
@@ -225,9 +232,9 @@ export class DesiredTable {
   }
 
   #setObject(entry: Entry, object: KernelObject): void {
-    const old = entry.object;
+    const old = this.entries.objectOf(entry);
     if (old === object) return;
-    entry.object = object;
+    this.entries.setObject(entry, object);
     // Even one that asks for the same takes the old one's place, so that the old one can be collected.
     if (this.kind.same(old, object)) return;
     this.#countLink(old, -1);
@@ -256,7 +263,7 @@ export class DesiredTable {
   }
 }
 
-function count({ status, owner: { scope } }: Entry, by: number): void {
+function count(scope: ScopeState, status: Status, by: number): void {
   switch (status) {
     case Status.Unknown:
     case Status.Dirty:

@@ -1,5 +1,5 @@
 import type { KernelObject } from './kind.js';
-import type { ScopeState } from './scope-state.js';
+import { ScopeState } from './scope-state.js';
 
 /** How far a wanted object is. */
 export enum Status {
@@ -33,17 +33,11 @@ export class Owner {
   ) {}
 }
 
-/**
- * One wanted object. There are three for each peer, hence 150,000 at 50,000 hosts: a field here costs a megabyte, so
- * whatever few entries need lives in maps beside them, and the key is not kept but made when a person is told of it.
- */
-export class Entry {
-  status: Status = Status.Unknown;
-  /** The number of the dump that saw it last. */
-  seen = 0;
+/** Who has the places that no entry has. */
+export const NOBODY = new Owner('', new ScopeState(''));
 
-  constructor(
-    public object: KernelObject,
-    public owner: Owner,
-  ) {}
-}
+/**
+ * One wanted object, by its place in the table of its kind. Another one may have that place once it is gone: whoever keeps
+ * it while others have their turn must look at its status again.
+ */
+export type Entry = number;

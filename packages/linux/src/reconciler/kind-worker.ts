@@ -6,7 +6,8 @@ import { Echoes } from './echoes.js';
 import { Status } from './entry.js';
 import type { Entry, Owner } from './entry.js';
 import type { DumpFilter, Kind, KindSink, KernelObject, Shadow, Sighting } from './kind.js';
-import type { Patience } from './patience.js';
+import { Patience } from './patience.js';
+import type { Restraint } from './restraint.js';
 import { ReadSighting } from './read-sighting.js';
 import type { ScopeState } from './scope-state.js';
 
@@ -37,7 +38,8 @@ export type Claim = (actual: KernelObject, wanted: (other: KernelObject) => Kern
 export interface WorkerContext {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly patience: Patience;
+  /** Whether to say that something keeps being undone. */
+  readonly restraint: Restraint;
   /** Asks for another round. */
   wake(): void;
   /** Counts objects written or removed. */
@@ -47,6 +49,7 @@ export interface WorkerContext {
 /** Brings one kind of object to what is wanted: reads, compares, writes the difference, listens. */
 export class KindWorker {
   readonly table: DesiredTable;
+  readonly patience = new Patience();
   /**
    * Found objects that keep others from working, by their own key: also where nothing is wanted yet, for a peer may come.
    */
@@ -79,7 +82,7 @@ export class KindWorker {
   unwant(object: KernelObject, owner: Owner): void {
     const entry = this.table.entries.find(object);
     this.table.unwant(object, owner);
-    if (entry?.status === Status.Gone) this.context.patience.forget(entry);
+    if (entry !== undefined) this.#forgetIfGone(entry);
   }
 
   /** Whether two objects of this kind have the same key. */
@@ -93,9 +96,9 @@ export class KindWorker {
     this.#spareUntil = this.context.clock.now() + SPARE_MS;
     this.table.forgetContenders(scope);
     for (const entry of this.table.entries) {
-      if (entry.owner.scope !== scope) continue;
+      if (this.table.entries.ownerOf(entry).scope !== scope) continue;
       this.table.abandon(entry);
-      if (entry.status === Status.Gone) this.context.patience.forget(entry);
+      this.#forgetIfGone(entry);
     }
     for (const [key, removal] of this.table.removals) if (removal.scope === scope) this.table.removed(key);
   }
@@ -142,17 +145,18 @@ export class KindWorker {
   async write(signal: AbortSignal): Promise<void> {
     const batch = this.table.takeDirty(BATCH);
     if (batch.length === 0) return;
-    const objects = batch.map((entry) => entry.object);
+    const { entries } = this.table;
+    const objects = batch.map((entry) => entries.objectOf(entry));
     let outcomes;
     try {
       outcomes = await this.kind.put(objects, signal);
     } catch (error) {
-      for (const entry of batch) if (entry.status === Status.Writing) this.table.mark(entry, Status.Dirty);
+      for (const entry of batch) if (entries.statusOf(entry) === Status.Writing) this.table.mark(entry, Status.Dirty);
       throw error;
     }
     this.context.wrote(this.kind.name, batch.length);
     batch.forEach((entry, i) => this.#written(entry, outcomes[i]));
-    if (this.#failing && !this.#anyFailed()) {
+    if (this.#failing && !this.patience.anyFailure) {
       this.#failing = false;
       this.context.logger.info(`${this.kind.name}: every object is in the kernel again`);
     }
@@ -190,18 +194,18 @@ export class KindWorker {
     }
   }
 
-  /** When a refused removal is due. */
-  nextRemoval(): number | undefined {
-    let next: number | undefined;
+  /** When what was refused, or is held, is due. */
+  nextDue(): number | undefined {
+    let next = this.patience.nextDue();
     for (const { retryAt } of this.table.removals.values()) {
       if (retryAt !== undefined && (next === undefined || retryAt < next)) next = retryAt;
     }
     return next;
   }
 
-  /** Takes up again an entry whose patience is over. */
-  retry(entry: Entry): void {
-    if (entry.status !== Status.Gone) this.table.mark(entry, Status.Dirty);
+  /** Takes up again what has waited long enough. */
+  retryDue(now: number): void {
+    for (const entry of this.patience.takeDue(now)) this.table.mark(entry, Status.Dirty);
   }
 
   close(): void {
@@ -224,7 +228,7 @@ export class KindWorker {
     },
     linkGone: (link) => {
       this.#eachOnLink(link, (entry) => {
-        this.context.patience.applied(entry);
+        this.patience.applied(entry);
         this.table.mark(entry, Status.Waiting);
       });
       for (const [key, removal] of this.table.removals) {
@@ -234,7 +238,7 @@ export class KindWorker {
     },
     linkAppeared: (link) => {
       this.#eachOnLink(link, (entry) => {
-        if (entry.status !== Status.Unknown) this.table.mark(entry, Status.Dirty);
+        if (this.table.entries.statusOf(entry) !== Status.Unknown) this.table.mark(entry, Status.Dirty);
       });
       this.context.wake();
     },
@@ -243,7 +247,8 @@ export class KindWorker {
 
   #eachOnLink(link: string, action: (entry: Entry) => void): void {
     if ((this.table.onLink.get(link) ?? 0) === 0) return;
-    for (const entry of this.table.entries) if (this.kind.link?.(entry.object) === link) action(entry);
+    const { entries } = this.table;
+    for (const entry of entries) if (this.kind.link?.(entries.objectOf(entry)) === link) action(entry);
   }
 
   async #readPart(link: string | undefined, signal: AbortSignal): Promise<void> {
@@ -252,11 +257,11 @@ export class KindWorker {
     const filter = { wanted: () => this.#wantedObjects(), ...(link === undefined ? {} : { link }) };
     await this.#look(filter, (sighting) => this.#found(sighting, dump), signal);
     const missing = (entry: Entry): void => {
-      if (entry.seen === dump) return;
+      if (this.table.entries.wasSeen(entry, dump)) return;
       this.#differs(entry);
       // A device may have come or come up without a word; then what waits for it, or was refused, has its turn.
       const stuck = link === undefined ? Status.Waiting : Status.Failed;
-      if (entry.status === stuck) this.table.mark(entry, Status.Dirty);
+      if (this.table.entries.statusOf(entry) === stuck) this.table.mark(entry, Status.Dirty);
     };
     if (link === undefined) for (const entry of this.table.entries) missing(entry);
     else this.#eachOnLink(link, missing);
@@ -268,56 +273,66 @@ export class KindWorker {
     return kind.dump(filter, (actual) => each(new ReadSighting(kind, table.index, actual)), signal);
   }
 
-  readonly #wantedLike = (other: KernelObject): KernelObject | undefined => this.table.entries.find(other)?.object;
+  readonly #wantedLike = (other: KernelObject): KernelObject | undefined => {
+    const entry = this.table.entries.find(other);
+    return entry === undefined ? undefined : this.table.entries.objectOf(entry);
+  };
 
   *#wantedObjects(): Iterable<KernelObject> {
-    for (const entry of this.table.entries) yield entry.object;
+    for (const entry of this.table.entries) yield this.table.entries.objectOf(entry);
   }
 
   /** An object seen by a dump. */
   #found(sighting: Sighting, dump: number): void {
-    const entry = this.table.entries.findSeen(sighting);
-    if (!entry) return this.#unwanted(sighting.read());
-    entry.seen = dump;
-    if (!sighting.satisfies(entry.object)) this.#differs(entry);
+    const { entries } = this.table;
+    const entry = entries.findSeen(sighting);
+    if (entry === undefined) return this.#unwanted(sighting.read());
+    entries.setSeen(entry, dump);
+    if (!sighting.satisfies(entries.objectOf(entry))) return this.#differs(entry);
+    const status = entries.statusOf(entry);
     // A dirty one stays dirty: what the dump saw may be older than the report that made it dirty.
-    else if (entry.status !== Status.Dirty && entry.status !== Status.Writing) this.#asWanted(entry);
+    if (status !== Status.Dirty && status !== Status.Writing) this.#asWanted(entry);
   }
 
   /** An object that the kernel reported. */
   #heard(actual: KernelObject, exists: boolean): void {
-    const entry = this.table.entries.find(actual);
-    if (!entry) {
+    const { entries } = this.table;
+    const entry = entries.find(actual);
+    if (entry === undefined) {
       if (exists) this.#unwanted(actual);
       else if (this.shadows.size > 0) this.shadows.delete(this.kind.key(actual));
       return;
     }
-    if (exists && this.kind.satisfies(actual, entry.object)) {
-      if (entry.status === Status.Failed || entry.status === Status.Held) this.#asWanted(entry);
+    const status = entries.statusOf(entry);
+    if (exists && this.kind.satisfies(actual, entries.objectOf(entry))) {
+      if (status === Status.Failed || status === Status.Held) this.#asWanted(entry);
       return;
     }
     if (this.#echoes?.mayBe(this.kind.key(actual), exists ? actual : undefined, this.context.clock.now())) return;
-    if (entry.status === Status.Unknown || entry.status === Status.Writing) this.table.mark(entry, Status.Dirty);
+    if (status === Status.Unknown || status === Status.Writing) this.table.mark(entry, Status.Dirty);
     else this.#differs(entry);
     this.context.wake();
   }
 
   #asWanted(entry: Entry): void {
-    this.context.patience.applied(entry);
+    this.patience.applied(entry);
     this.table.mark(entry, Status.Applied);
   }
 
   /** What is in the kernel is not what is wanted. */
   #differs(entry: Entry): void {
-    if (entry.status === Status.Unknown) this.table.mark(entry, Status.Dirty);
-    if (entry.status !== Status.Applied) return;
-    const { patience, clock, logger } = this.context;
+    const { entries } = this.table;
+    const status = entries.statusOf(entry);
+    if (status === Status.Unknown) this.table.mark(entry, Status.Dirty);
+    if (status !== Status.Applied) return;
+    const { patience } = this;
+    const { restraint, clock, logger } = this.context;
     const now = clock.now();
     const hold = patience.undone(entry, now);
     this.table.mark(entry, hold === 0 ? Status.Dirty : Status.Held);
-    if (hold === 0 || !patience.maySay(now)) return;
+    if (hold === 0 || !restraint.maySay(now)) return;
     logger.warn(
-      `${this.kind.name} ${this.kind.key(entry.object)}: somebody keeps undoing it; it is restored at growing distances`,
+      `${this.kind.name} ${this.kind.key(entries.objectOf(entry))}: somebody keeps undoing it; it is restored at growing distances`,
       {
         times: patience.undoneCount(entry),
       },
@@ -338,7 +353,7 @@ export class KindWorker {
     const shadow = this.kind.shadows?.(actual);
     if (!shadow) return;
     // A host may have the internet's routes. Beyond that many only those are kept that matter now.
-    if (this.shadows.size < MOST_SHADOWS || this.table.entries.find(shadow.object)) {
+    if (this.shadows.size < MOST_SHADOWS || this.table.entries.find(shadow.object) !== undefined) {
       this.shadows.set(this.kind.key(actual), shadow);
     }
   }
@@ -369,8 +384,9 @@ export class KindWorker {
   }
 
   #written(entry: Entry, error: Error | undefined): void {
-    if (entry.status !== Status.Writing) return;
-    const { patience, clock, logger } = this.context;
+    const { entries } = this.table;
+    if (entries.statusOf(entry) !== Status.Writing) return;
+    const { clock, logger } = this.context;
     if (!error) {
       this.#asWanted(entry);
       return;
@@ -379,17 +395,17 @@ export class KindWorker {
       this.table.mark(entry, Status.Waiting);
       return;
     }
-    patience.refused(entry, error, clock.now());
+    this.patience.refused(entry, error, clock.now());
     this.table.mark(entry, Status.Failed);
     if (this.#failing) return;
     this.#failing = true;
     logger.warn(
-      `${this.kind.name} ${this.kind.key(entry.object)}: ${errorText(error)}; it is tried again until it succeeds`,
+      `${this.kind.name} ${this.kind.key(entries.objectOf(entry))}: ${errorText(error)}; it is tried again until it succeeds`,
     );
   }
 
-  #anyFailed(): boolean {
-    for (const [entry] of this.context.patience.failures()) if (entry.object.kind === this.kind.name) return true;
-    return false;
+  /** Its place may soon be another's, whom nobody has refused or undone. */
+  #forgetIfGone(entry: Entry): void {
+    if (this.table.entries.statusOf(entry) === Status.Gone) this.patience.forget(entry);
   }
 }

@@ -25,7 +25,7 @@ export interface Failure {
 }
 
 /**
- * How long to wait before doing again what was refused or undone. An object that is refused is tried again for ever,
+ * How long to wait before doing again what was refused or undone of one kind. An object that is refused is tried again for ever,
  * ever less often; one that somebody keeps undoing is restored at once a few times and then at growing distances, so
  * that two programs that disagree never fight in a loop.
  */
@@ -34,7 +34,6 @@ export class Patience {
   readonly #failures = new Map<Entry, Failure>();
   /** When held or failed entries are due. */
   readonly #due = new Map<Entry, number>();
-  #lastSaid = -MINUTE;
 
   constructor(private readonly random: () => number = Math.random) {}
 
@@ -52,13 +51,6 @@ export class Patience {
     const hold = this.#jitter(Math.min(FIRST_HOLD_MS * 2 ** (quarrel.heat - FREE_RESTORES - 1), LONGEST_HOLD_MS));
     this.#due.set(entry, now + hold);
     return hold;
-  }
-
-  /** Whether to say in the log that something keeps being undone: at most once a minute, however many there are. */
-  maySay(now: number): boolean {
-    if (now - this.#lastSaid < MINUTE) return false;
-    this.#lastSaid = now;
-    return true;
   }
 
   /** The kernel refused an object. Gives the number of refusals in a row. */
@@ -85,6 +77,10 @@ export class Patience {
 
   failure(entry: Entry): Failure | undefined {
     return this.#failures.get(entry);
+  }
+
+  get anyFailure(): boolean {
+    return this.#failures.size > 0;
   }
 
   failures(): Iterable<[Entry, Failure]> {

@@ -1,7 +1,6 @@
 import { errorText } from '@overlay/core';
 import { Status } from './entry.js';
 import type { KindWorker } from './kind-worker.js';
-import type { Patience } from './patience.js';
 import type { ScopeProblem } from './scope.js';
 import type { ScopeState } from './scope-state.js';
 
@@ -9,49 +8,56 @@ import type { ScopeState } from './scope-state.js';
 export function scopeProblems(
   state: ScopeState,
   workers: readonly KindWorker[],
-  patience: Patience,
   limit: number,
 ): readonly ScopeProblem[] {
   const found: ScopeProblem[] = [];
-  for (const problem of allProblems(state, workers, patience)) {
+  for (const problem of allProblems(state, workers)) {
     if (found.length >= limit) break;
     found.push(problem);
   }
   return found;
 }
 
-function* allProblems(state: ScopeState, workers: readonly KindWorker[], patience: Patience): Iterable<ScopeProblem> {
+function* allProblems(state: ScopeState, workers: readonly KindWorker[]): Iterable<ScopeProblem> {
   for (const worker of workers) yield* conflicts(state, worker);
   if (state.failed === 0) return;
-  for (const [entry, failure] of patience.failures()) {
-    if (entry.owner.scope === state) yield { owner: entry.owner.name, message: errorText(failure.error) };
+  for (const { table, patience } of workers) {
+    for (const [entry, failure] of patience.failures()) {
+      const owner = table.entries.ownerOf(entry);
+      if (owner.scope === state) yield { owner: owner.name, message: errorText(failure.error) };
+    }
   }
-  for (const { table, kind } of workers) {
-    for (const entry of table.entries) {
-      if (entry.owner.scope !== state || (entry.status !== Status.Waiting && entry.status !== Status.Held)) continue;
-      const what = `${kind.name} ${kind.key(entry.object)}`;
-      const owner = entry.owner.name;
-      if (entry.status === Status.Waiting) {
-        yield { owner, message: `${what} waits for the device ${kind.link?.(entry.object) ?? ''}` };
-      } else {
-        const times = patience.undoneCount(entry);
-        yield {
-          owner,
-          message: `${what}: somebody undid it ${times} times; it is restored ever less often`,
-        };
-      }
+  for (const worker of workers) yield* waiting(state, worker);
+}
+
+/** What waits for a device, or is restored ever less often. */
+function* waiting(state: ScopeState, { table: { entries }, kind, patience }: KindWorker): Iterable<ScopeProblem> {
+  for (const entry of entries) {
+    const status = entries.statusOf(entry);
+    if (status !== Status.Waiting && status !== Status.Held) continue;
+    const { scope, name: owner } = entries.ownerOf(entry);
+    if (scope !== state) continue;
+    const object = entries.objectOf(entry);
+    const what = `${kind.name} ${kind.key(object)}`;
+    if (status === Status.Waiting) {
+      yield { owner, message: `${what} waits for the device ${kind.link?.(object) ?? ''}` };
+    } else {
+      const times = patience.undoneCount(entry);
+      yield { owner, message: `${what}: somebody undid it ${times} times; it is restored ever less often` };
     }
   }
 }
 
 function* conflicts(state: ScopeState, { table, kind, shadows }: KindWorker): Iterable<ScopeProblem> {
-  for (const { entry, others } of table.conflicts()) {
+  for (const { holder, others } of table.conflicts()) {
     const rivals = others.map((other) => other.owner.name).join(', ');
-    const message = `${kind.name} ${kind.key(entry.object)} is wanted by ${entry.owner.name}, which has it, and by ${rivals}`;
-    for (const { owner } of [entry, ...others]) if (owner.scope === state) yield { owner: owner.name, message };
+    const message = `${kind.name} ${kind.key(holder.object)} is wanted by ${holder.owner.name}, which has it, and by ${rivals}`;
+    for (const { owner } of [holder, ...others]) if (owner.scope === state) yield { owner: owner.name, message };
   }
   for (const { object, message } of shadows.values()) {
     const entry = table.entries.find(object);
-    if (entry?.owner.scope === state) yield { owner: entry.owner.name, message };
+    if (entry === undefined) continue;
+    const owner = table.entries.ownerOf(entry);
+    if (owner.scope === state) yield { owner: owner.name, message };
   }
 }

@@ -1,11 +1,10 @@
 import { abortError, errorText, noMetrics, OverlayError, silentLogger, systemClock } from '@overlay/core';
 import type { Clock, Logger, Metrics } from '@overlay/core';
-import type { Entry } from './entry.js';
 import type { Kind } from './kind.js';
 import { KindWorker } from './kind-worker.js';
 import type { WorkerContext } from './kind-worker.js';
-import { Patience } from './patience.js';
 import { scopeProblems } from './problems.js';
+import { Restraint } from './restraint.js';
 import { ScopeHandle } from './scope-handle.js';
 import type { Scope, ScopeProblem } from './scope.js';
 import type { ScopeHost } from './scope-host.js';
@@ -43,7 +42,6 @@ export class Reconciler implements ScopeHost {
   readonly writes = new Map<string, number>();
   #workers: readonly KindWorker[] = [];
   readonly #byKind = new Map<string, KindWorker>();
-  readonly #patience = new Patience();
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #abort = new AbortController();
@@ -66,7 +64,7 @@ export class Reconciler implements ScopeHost {
     this.#workerContext = {
       clock: this.#clock,
       logger: this.#logger,
-      patience: this.#patience,
+      restraint: new Restraint(),
       wake: () => this.#wake(),
       wrote: (kind, count) => {
         this.writes.set(kind, (this.writes.get(kind) ?? 0) + count);
@@ -180,7 +178,7 @@ export class Reconciler implements ScopeHost {
 
   /** @internal */
   problems(state: ScopeState, limit: number): readonly ScopeProblem[] {
-    return scopeProblems(state, this.#workers, this.#patience, limit);
+    return scopeProblems(state, this.#workers, limit);
   }
 
   #wake(): void {
@@ -204,7 +202,7 @@ export class Reconciler implements ScopeHost {
       if (this.#abort.signal.aborted) return;
       const now = this.#clock.now();
       if (now < this.#blockedUntil) break;
-      for (const entry of this.#patience.takeDue(now)) this.#workerOf(entry)?.retry(entry);
+      for (const worker of this.#workers) worker.retryDue(now);
       try {
         await this.#round(this.#abort.signal);
         if (this.#trouble > 0) this.#logger.info('the kernel answers again');
@@ -241,10 +239,6 @@ export class Reconciler implements ScopeHost {
     return worker?.inDoubt ? worker.read(signal) : worker?.write(signal);
   }
 
-  #workerOf(entry: Entry): KindWorker | undefined {
-    return this.#byKind.get(entry.object.kind);
-  }
-
   #inTrouble(error: unknown): void {
     this.#trouble += 1;
     const wait = Math.min(FIRST_TROUBLE_MS * 2 ** (this.#trouble - 1), LONGEST_TROUBLE_MS);
@@ -267,15 +261,15 @@ export class Reconciler implements ScopeHost {
     this.#cancelTimer = undefined;
     if (this.#abort.signal.aborted) return;
     const now = this.#clock.now();
-    let next = this.#patience.nextDue();
-    for (const worker of this.#workers) next = earliest(next, worker.nextRemoval());
+    let next: number | undefined;
+    for (const worker of this.#workers) next = earliest(next, worker.nextDue());
     if (now < this.#blockedUntil) next = earliest(next, this.#blockedUntil);
     if (next !== undefined) this.#cancelTimer = this.#clock.after(Math.max(1, next - now), () => this.#wake());
     if (!this.#cancelAudit && this.#auditMs > 0 && this.#workers.some((worker) => worker.needed)) {
       const delay = this.#auditMs * (0.9 + 0.2 * Math.random());
       this.#cancelAudit = this.#clock.after(delay, () => {
         this.#cancelAudit = undefined;
-        this.#patience.prune(this.#clock.now());
+        for (const { patience } of this.#workers) patience.prune(this.#clock.now());
         this.audit();
       });
     }

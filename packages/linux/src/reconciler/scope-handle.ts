@@ -65,8 +65,9 @@ export class ScopeHandle implements Scope {
     const known = this.#owners.get(owner);
     if (!known) return false;
     for (const object of known.objects) {
-      const entry = this.reconciler.worker(object.kind).table.serving(object, known);
-      if (entry?.status !== Status.Applied) return false;
+      const { table } = this.reconciler.worker(object.kind);
+      const entry = table.serving(object, known);
+      if (entry === undefined || table.entries.statusOf(entry) !== Status.Applied) return false;
     }
     return true;
   }

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Entry } from '../../dist/reconciler/entry.js';
 import { Patience } from '../../dist/reconciler/patience.js';
 
-const entry = { key: 'a' } as unknown as Entry;
+const entry = 0;
 /** In the middle of the jitter. */
 const patience = (): Patience => new Patience(() => 0.5);
 

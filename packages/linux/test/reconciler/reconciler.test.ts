@@ -197,6 +197,21 @@ describe('healing', () => {
     await clock.pass(20_000);
     expect(held()).toEqual({ a: 1, b: 2 });
   });
+
+  test('what comes to be wanted after what kept being undone is restored at once', async () => {
+    for (let step = 0; step < 20; step += 1) {
+      kernel.destroy('a');
+      await clock.pass(10);
+    }
+    expect(scope.status()).toMatchObject({ failed: 1 });
+    scope.set('peer', [thing('b', 2)]);
+    scope.set('peer', [thing('b', 2), thing('c', 3)]);
+    await scope.settled({ signal });
+    kernel.destroy('c');
+    await clock.pass(0);
+    expect(held()).toEqual({ b: 2, c: 3 });
+    expect(scope.status()).toMatchObject({ failed: 0 });
+  });
 });
 
 describe('refusals', () => {
