@@ -28,6 +28,7 @@ export const house = {
       'tsyringe',
       'reflect-metadata',
       'commander',
+      'semver',
       'pino',
       // Optional, and compiled where it is installed: src/probe loads it by createRequire.
       'raw-socket',

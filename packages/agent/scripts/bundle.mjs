@@ -30,12 +30,16 @@ function packageFolder(name) {
  */
 const APART = { 'etcd-store': 'store-etcd', 'kube-store': 'store-kube' };
 
+/** What loads other people's modules, which may be ES modules: in a file of its own, where import() is Node's. */
+const LOADER = { 'backend-modules': 'backend-modules' };
+
 /** Leaves those files out of the program, which then loads them from beside it. */
 const apart = {
   name: 'apart',
   setup({ onResolve }) {
-    onResolve({ filter: new RegExp(`/(${Object.keys(APART).join('|')})\\.js$`) }, ({ path: file, kind }) => {
-      const out = APART[path.basename(file, '.js')];
+    const files = { ...APART, ...LOADER };
+    onResolve({ filter: new RegExp(`/(${Object.keys(files).join('|')})\\.js$`) }, ({ path: file, kind }) => {
+      const out = files[path.basename(file, '.js')];
       return kind === 'dynamic-import' ? { path: `./${out}.cjs`, external: true } : undefined;
     });
   },
@@ -47,8 +51,8 @@ async function bundlePrograms() {
     out: name,
   }));
   const stores = Object.entries(APART).map(([name, out]) => ({ in: path.join(folder, `dist/stores/${name}.js`), out }));
-  await build({
-    entryPoints: [...programs, ...stores],
+  const loader = [{ in: path.join(folder, 'dist/plug-ins/backend-modules.js'), out: LOADER['backend-modules'] }];
+  const options = {
     plugins: [apart],
     outdir: bundle,
     outExtension: { '.js': '.cjs' },
@@ -56,8 +60,6 @@ async function bundlePrograms() {
     platform: 'node',
     format: 'cjs',
     target: 'node20.19',
-    // import() would load Node's loader of ES modules.
-    supported: { 'dynamic-import': false },
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'eof',
@@ -66,7 +68,11 @@ async function bundlePrograms() {
     alias: { rxjs: path.join(packageFolder('rxjs'), 'dist/esm/index.js') },
     define: { OVERLAY_VERSION: JSON.stringify(version), 'import.meta.url': '__bundleUrl' },
     banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
-  });
+  };
+  // import() would load Node's loader of ES modules.
+  const required = { supported: { 'dynamic-import': false } };
+  await build({ ...options, ...required, entryPoints: [...programs, ...stores] });
+  await build({ ...options, entryPoints: loader });
   for (const name of ['@overlay/linux', '@overlay/backend-udp']) {
     cpSync(path.join(packageFolder(name), 'prebuilds'), path.join(bundle, 'prebuilds'), { recursive: true });
   }

@@ -1,4 +1,4 @@
-import type { Address, Lease, Logger, Metrics, PerFamily, SubnetManager } from '@overlay/core';
+import type { Address, BackendFactory, Lease, Logger, Metrics, PerFamily, SubnetManager } from '@overlay/core';
 import { Agent, errorText, FAMILIES, makePlan, noMetrics } from '@overlay/core';
 import { hostGw } from '@overlay/backend-host-gw';
 import { udp } from '@overlay/backend-udp';
@@ -64,7 +64,7 @@ export async function startHostAgent(context: HostAgentContext): Promise<HostAge
   });
   const servers: { close(): void }[] = [];
   try {
-    const backends = [vxlan({ linux }), hostGw({ linux }), udp({ linux })];
+    const backends = await everyBackend(settings, linux);
     // A backend that refuses its options does so before this host is given an identity.
     const { netConf } = context.store;
     if (netConf !== undefined) makePlan(backends, { netConf, hostId: settings.hostId ?? settings.instance });
@@ -93,9 +93,17 @@ export async function startHostAgent(context: HostAgentContext): Promise<HostAge
   }
 }
 
+/** The backends that come with this agent, then those that this host's command line or environment names. */
+async function everyBackend({ backendModules }: Settings, linux: Linux): Promise<readonly BackendFactory[]> {
+  const present = [vxlan({ linux }), hostGw({ linux }), udp({ linux })];
+  if (backendModules.length === 0) return present;
+  const { loadBackendModules } = await import('../plug-ins/backend-modules.js');
+  return [...present, ...(await loadBackendModules(backendModules, { linux, present }))];
+}
+
 interface Parts extends HostAgentContext {
   readonly linux: Linux;
-  readonly backends: readonly ReturnType<typeof vxlan>[];
+  readonly backends: readonly BackendFactory[];
   readonly kernel: KernelSettings;
   readonly hostId: string;
   readonly reporter: Reporter;

@@ -20,6 +20,8 @@ export interface Settings {
   readonly health: { readonly address: string; readonly port: number };
   readonly store: StoreSettings;
   readonly lease: LeaseTimes;
+  /** Packages or files that bring further backends. */
+  readonly backendModules: readonly string[];
   readonly hostId?: string;
   readonly stateDirectory: string;
   readonly runDirectory: string;
@@ -88,6 +90,7 @@ export function readSettings(argv: readonly string[], env: Readonly<Record<strin
       health: { address, port: integer('healthz-port') },
       store: readStore(values, env),
       lease: readLeaseTimes(values),
+      backendModules: list('backend-module'),
       ...(hostId === undefined ? {} : { hostId }),
       stateDirectory: notEmpty('state-dir', text('state-dir')),
       runDirectory: notEmpty('run-dir', text('run-dir')),

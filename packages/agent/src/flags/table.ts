@@ -53,6 +53,12 @@ export const FLAGS: readonly Flag[] = [
     RUN_DIRECTORY,
     'the socket of `overlay status` and `overlay apply`, and what need not survive a reboot',
   ),
+  {
+    name: 'backend-module',
+    kind: 'list',
+    fallback: '',
+    help: 'package beside this one, or path of a file, that brings one more Backend.Type; repeatable',
+  },
   text('instance', 'default', 'tells several agents of one network namespace apart'),
   choice('sysctls', ['on', 'off'], 'on', 'whether kernel settings that are insufficient are changed'),
   choice(

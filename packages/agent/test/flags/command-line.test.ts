@@ -32,6 +32,7 @@ test('every default is flanneld’s, or that of a flag of ours', () => {
     health: { address: '0.0.0.0', port: 0 },
     store: { kind: 'local', directory: '/store' },
     lease: { ttlMs: 86_400_000, renewMarginMs: 3_600_000 },
+    backendModules: [],
     stateDirectory: '/var/lib/overlay',
     runDirectory: '/run/overlay',
     instance: 'default',
@@ -54,6 +55,13 @@ const accepted: readonly [title: string, argv: readonly string[], env: Record<st
   ['the last one of two', ['--subnet-file=/a', '--subnet-file=/b'], {}, { subnetFile: '/b' }],
   ['an empty value, which means none', ['--host-id='], {}, {}],
   ['all of a list', ['--iface=eth0', '-iface', 'eth1'], {}, { interface: { iface: ['eth0', 'eth1'], ifaceRegex: [] } }],
+  [
+    'modules of backends, in their order',
+    ['--backend-module=@acme/foo', '--backend-module', './bar.mjs'],
+    {},
+    { backendModules: ['@acme/foo', './bar.mjs'] },
+  ],
+  ['a module by a variable', [], { FLANNELD_BACKEND_MODULE: '@acme/foo' }, { backendModules: ['@acme/foo'] }],
   [
     'expressions',
     ['--iface-regex=^10\\.', '--iface-regex=eth.*'],

@@ -25,7 +25,8 @@ export function makePlan(factories: readonly BackendFactory[], init: BackendInit
       'OVERLAY_BACKEND_UNKNOWN',
       `net-conf.json: Backend.Type: expected ${
         known.length === 0 ? 'a backend, but this agent has none' : `one of ${known.join(', ')}, which this agent has`
-      }, got ${quoted(type)}; choose one of them, or give the agent the factory of the package that brings ${quoted(type)}`,
+      }, got ${quoted(type)}; choose one of them, or give the agent the package that brings ${quoted(type)} ` +
+        '(overlayd: --backend-module=<package>)',
       { key: 'Backend.Type' },
     );
   }
