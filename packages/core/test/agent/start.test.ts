@@ -312,7 +312,7 @@ describe('what a person must mend ends the agent at once', () => {
     expect(error.key).toBe('Backend.Type');
     expect(error.message).toBe(
       'net-conf.json: Backend.Type: expected one of alone, fake, other, which this agent has, got "vxlan"; ' +
-        'choose one of them, or give the agent the factory of the package that brings "vxlan"',
+        'choose one of them, or give the agent the package that brings "vxlan" (overlayd: --backend-module=<package>)',
     );
     expect(world.log).toEqual([]);
   });
