@@ -72,6 +72,8 @@ describe('constants', () => {
       ipv6Address: MulticastGroups.IPV6_IFADDR,
       ipv6Route: MulticastGroups.IPV6_ROUTE,
       ipv6Rule: MulticastGroups.IPV6_RULE,
+      ipv4Settings: MulticastGroups.IPV4_NETCONF,
+      ipv6Settings: MulticastGroups.IPV6_NETCONF,
       nexthop: MulticastGroups.NEXTHOP,
     });
   });
