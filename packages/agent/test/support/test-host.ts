@@ -47,6 +47,8 @@ export class TestHost implements AsyncDisposable {
     const netConf = options.netConf ?? { Network: '10.244.0.0/16', Backend: { Type: 'vxlan' } };
     host.writeNetConf(netConf);
     await execute('ip', ['netns', 'add', host.netns]);
+    // A new namespace begins with the machine's own setting, whatever that is.
+    await execute('ip', ['netns', 'exec', host.netns, 'sh', '-c', 'echo 0 > /proc/sys/net/ipv4/ip_forward']);
     await host.ip('link set lo up');
     if (options.withInterface !== false) await host.addInterface();
     return host;
