@@ -24,6 +24,8 @@ export type {
   SiteWish,
   TrafficStream,
 } from './environment/environment.js';
+export { DISTURBANCES } from './environment/environment.js';
+export type { FamilyChoice } from './environment/conf.js';
 export type { ViewItem } from './environment/view.js';
 export { View } from './environment/view.js';
 export type { HostLinuxOptions } from './environment/kernel/host-linux-options.js';

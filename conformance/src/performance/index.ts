@@ -1,6 +1,7 @@
 export type { Subject } from './subject.js';
 export { loadSubject } from './subject.js';
 export type { Round, ScaleOptions, ScaleReport } from './scale/scale.js';
+export type { BatchTime } from './scale/ip-batch.js';
 export { benchScale } from './scale/scale.js';
 export { runMeasured } from './scale/measured.js';
 export type { Ratios, ThroughputOptions, ThroughputReport, WireResult } from './throughput/throughput.js';

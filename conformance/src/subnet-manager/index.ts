@@ -4,7 +4,7 @@ export { SUBNET_MANAGER_FEATURES } from './features.js';
 export type { SubnetManagerConformanceOptions } from './subnet-manager-conformance.js';
 export { subnetManagerConformance } from './subnet-manager-conformance.js';
 export type { SubnetManagerSubject } from './subject.js';
-export type { SubnetManagerTest } from './context.js';
+export type { Held, SubnetManagerTest } from './context.js';
 export { SubnetManagerTestContext } from './context.js';
 export type { SubnetManagerTimeouts } from './timeouts.js';
 export { DEFAULT_SUBNET_MANAGER_TIMEOUTS } from './timeouts.js';

@@ -71,6 +71,7 @@ export type {
   OptionSpec,
   OptionsReading,
   OptionsSpec,
+  OptionType,
   OptionValues,
   ParseNetConfOptions,
   StringOption,

@@ -11,7 +11,7 @@ export { removeDeadLabs, removeLabs } from './lifetime/remove-lab.js';
 
 export type { NetworkNode, SpawnOptions } from './host/network-node.js';
 export type { AgentOptions, LabHost, LabPod } from './host/lab-host.js';
-export type { AgentExit, AgentProcess } from './agent/agent-process.js';
+export type { AgentCommand, AgentExit, AgentProcess } from './agent/agent-process.js';
 export type { HealthAnswer } from './agent/health.js';
 export type { ReadyHost } from './agent/ready.js';
 
@@ -33,4 +33,5 @@ export type { Capture } from './measure/capture.js';
 
 export type { LabIo } from './command/lab-io.js';
 export { labCommand } from './command/lab-command.js';
+export type { FamilyChoice } from './command/arguments.js';
 export type { HostReport, LabReport, PingReport, PodReport, ThroughputReport } from './command/report.js';

@@ -15,7 +15,7 @@ export type { Verdict } from './adjacency/verdict.js';
 
 // The reconciler and its kinds
 export type { Claim } from './reconciler/kind-worker.js';
-export type { DumpFilter, KernelObject, Kind, KindSink, Outcome, Sighting } from './reconciler/kind.js';
+export type { DumpFilter, KernelObject, Kind, KindSink, Outcome, Shadow, Sighting } from './reconciler/kind.js';
 export type { ReconcilerOptions } from './reconciler/reconciler.js';
 export { Reconciler } from './reconciler/reconciler.js';
 export type { Scope, ScopeProblem, ScopeStatus } from './reconciler/scope.js';
@@ -47,12 +47,27 @@ export type { Link } from './netlink/rtnetlink/link.js';
 export { releaseProgramPages } from './process/program-pages.js';
 export { sendUnixDatagram } from './process/unix-datagram.js';
 
+export type { EventListener, KernelEvents } from './kernel/events.js';
+export type { LinkChange, LinkTable } from './kernel/link-table.js';
 export type { KernelSession } from './kernel/session.js';
+export type { ProcFiles } from './proc/files.js';
 
 // The host
-export type { InterfaceOptions } from './host/index.js';
+export type {
+  DefaultNexthop,
+  DefaultRoute,
+  HostLink,
+  HostLinkAddress,
+  HostSnapshot,
+  InterfaceOptions,
+  InterfaceRegex,
+  InterfaceSelection,
+  NamedInterface,
+  ObserveHostContext,
+  ReachAnswer,
+} from './host/index.js';
 export { chooseInterface, observeHost, parseInterfaceOptions } from './host/index.js';
 export type { AcquireInstanceOptions, InstanceHolder, InstanceLock } from './instance/index.js';
 export { acquireInstance } from './instance/index.js';
-export type { SysctlMode, SysctlOptions, SysctlOutcome } from './sysctl/index.js';
+export type { ForwardingOptions, SysctlMode, SysctlOptions, SysctlOutcome } from './sysctl/index.js';
 export { prepareForwarding, raiseNeighbourLimits, Sysctl } from './sysctl/index.js';

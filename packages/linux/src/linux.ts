@@ -139,7 +139,7 @@ export class Linux {
 
   /**
    * The host on the underlay, followed as it changes, which its neighbours on the link are told of as well: see
-   * {@link Announcer}. Cold: see {@link observeHost}.
+   * `Announcer`. Cold: see {@link observeHost}.
    */
   host$(options: InterfaceOptions): Observable<HostState> {
     // A port of its own: what follows the host must not end with what writes objects.
@@ -224,7 +224,7 @@ export class Linux {
     });
   }
 
-  /** The interfaces of this host's pods: see {@link readPodInterfaces}. */
+  /** The interfaces of this host's pods: see `readPodInterfaces`. */
   podInterfaces(
     subnets: PerFamily<Prefix>,
     options: { readonly signal: AbortSignal },

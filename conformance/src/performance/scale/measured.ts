@@ -126,7 +126,7 @@ function collectGarbage(): void {
   (runInNewContext('gc') as () => void)();
 }
 
-/** The measured process: a real Network with the agent's Linux layer, told what to do on standard input ({@link Order}). */
+/** The measured process: a real Network with the agent's Linux layer, told what to do on standard input (`Order`). */
 export async function runMeasured(subject: Subject): Promise<void> {
   const measured = new Measured(subject);
   let rest = '';

@@ -8,6 +8,7 @@ export type {
   EnumOption,
   IntegerOption,
   OptionSpec,
+  OptionType,
   OptionsReading,
   OptionsSpec,
   OptionValues,

@@ -41,7 +41,7 @@ export type OptionSpec = IntegerOption | BooleanOption | EnumOption | StringOpti
 /** The options of a backend by their names as documented: `{ VNI: { type: 'integer', min: 1, … } }`. */
 export type OptionsSpec = Readonly<Record<string, OptionSpec>>;
 
-type OptionType<S extends OptionSpec> = S extends IntegerOption
+export type OptionType<S extends OptionSpec> = S extends IntegerOption
   ? number
   : S extends BooleanOption
     ? boolean

@@ -135,7 +135,7 @@ export class LabHost extends NetworkNode {
    * Starts pods as CNI's bridge plugin would: `cni0` with the subnet's first address, forwarding on, and behind it a
    * namespace for each pod.
    *
-   * @param network default: from the host's subnet.env.
+   * @param options `network`: from the host's subnet.env unless told.
    * @throws OverlayError `OVERLAY_LAB_NOT_READY` when neither tells a subnet, `OVERLAY_LAB_OPTION` when the subnet is
    * too small, `OVERLAY_LAB_COMMAND`, `OVERLAY_ABORTED`.
    */

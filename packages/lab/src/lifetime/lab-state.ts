@@ -12,7 +12,7 @@ export interface LabState {
   readonly id: string;
   /** The process that owns it. */
   readonly pid: number;
-  /** The owner's {@link processStartTime}. */
+  /** The owner's `processStartTime`. */
   readonly startTime: string;
   /** True when the owner has left it running on purpose. */
   readonly kept: boolean;
