@@ -12,7 +12,7 @@ import { parseNetConf } from '@overlay/core';
 import type { KubeSubnetManagerOptions } from '@overlay/subnet-kube';
 import { KubeSubnetManager } from '@overlay/subnet-kube';
 import type { KubeServer } from './kube-server.js';
-import { until } from './until.js';
+import { until } from '@overlay/core/testing';
 
 export const IPV4 = parseNetConf('{"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"}}');
 export const DUAL = parseNetConf(

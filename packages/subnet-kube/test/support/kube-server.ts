@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts, ServerProcess } from './server-process.js';
 import { SERVERS } from './server-folder.js';
-import { until } from './until.js';
+import { until } from '@overlay/core/testing';
 
 export interface KubeServerOptions {
   /** The program in the place of the etcd that is built beside Kubernetes. */
