@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import type { LabReport } from '@overlay/lab';
 import { Program, run } from '../support/program.js';
-import { describeWithKubelets, KUBERNETES } from '../support/servers-needed.js';
+import { KUBERNETES } from '../support/kubernetes-servers.js';
+import { describeWithKubelets } from '../support/servers-needed.js';
 import { until } from '../support/until.js';
 
 const env = { OVERLAY_LAB_KUBERNETES: KUBERNETES };

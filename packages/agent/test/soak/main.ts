@@ -1,18 +1,14 @@
 // `npm run soak`: churn for a long time. Prints a line for each sample and the report, and fails by the limits below.
 import process from 'node:process';
-import { parseArgs } from 'node:util';
+import { soakFlags } from './flags.js';
 import { soak } from './soak.js';
 import { verdict } from './verdict.js';
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '60' },
-    backend: { type: 'string', default: 'vxlan' },
-    seed: { type: 'string', default: '1' },
-  },
-});
-const minutes = Number(values.minutes);
-if (!(minutes >= 0.5)) throw new Error(`--minutes: expected a number from 0.5 on, got ${values.minutes}`);
+const flags = soakFlags(process.argv.slice(2));
+if ('wrong' in flags) {
+  console.error(`soak: ${flags.wrong}`);
+  process.exit(2);
+}
 
 const ending = new AbortController();
 process.on('SIGINT', () => ending.abort()).on('SIGTERM', () => ending.abort());
@@ -20,9 +16,7 @@ process.on('SIGINT', () => ending.abort()).on('SIGTERM', () => ending.abort());
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1).padStart(6);
 try {
   const report = await soak({
-    backend: values.backend,
-    durationMs: minutes * 60_000,
-    seed: Number(values.seed),
+    ...flags,
     signal: ending.signal,
     onSample: ({ rss, anonymous, heapUsed }, elapsedMs) => {
       const at = `${Math.round(elapsedMs / 1000)} s`.padStart(7);

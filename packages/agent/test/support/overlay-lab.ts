@@ -5,7 +5,7 @@ import type { Family } from '@overlay/core';
 import { parseNetConf } from '@overlay/core';
 import { createLab, EtcdServer, KubernetesServer } from '@overlay/lab';
 import type { AgentProcess, Lab, LabHost, NetworkNode } from '@overlay/lab';
-import { KUBERNETES } from './servers-needed.js';
+import { KUBERNETES } from './kubernetes-servers.js';
 import { until } from './until.js';
 
 const OVERLAYD = fileURLToPath(new URL('../../bin/overlayd.cjs', import.meta.url));

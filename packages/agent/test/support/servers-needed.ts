@@ -2,14 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
 import { describe, test } from '@jest/globals';
-
-const BUILD_SCRIPT = fileURLToPath(new URL('../../../../scripts/kubernetes/build.mjs', import.meta.url));
-const where = spawnSync(process.execPath, [BUILD_SCRIPT, '--where'], { encoding: 'utf8' });
-
-/** The folder of the servers of Kubernetes, which are there once they are built. */
-export const KUBERNETES = where.stdout.trim();
+import { BUILD_SCRIPT, KUBERNETES } from './kubernetes-servers.js';
 
 function describeWith(name: string, reason: string | undefined, body: () => void): void {
   if (reason === undefined) {
