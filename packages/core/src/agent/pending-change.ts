@@ -6,8 +6,8 @@ import { compareConfigurations, sameConfiguration } from './configuration-change
 import { liveChange } from './live-change.js';
 import type { Plan } from './plan.js';
 import type { PendingConfiguration } from './status.js';
+import { busy } from './exchange.js';
 import type { Succession, Way } from './succession.js';
-import { busy } from './succession.js';
 
 /** A configuration that waits, and how it would be taken. */
 interface Pending extends PendingConfiguration {
