@@ -11,14 +11,14 @@ import { build } from 'esbuild';
 export async function bundleMeasured(root, subject) {
   const outfile = path.join(root, '.cache', 'bench', `${path.basename(subject, '.mjs')}.cjs`);
   const measured = path.join(root, 'conformance', 'dist', 'performance', 'scale', 'measured.js');
+  const launcher = path.join(root, 'packages', 'agent', 'bin', 'start.cjs');
   await build({
     stdin: {
       contents:
         // As the agent's launcher and the agent do, before anything else.
-        `import { setFlagsFromString } from 'node:v8';\n` +
+        `import { settleEngine } from ${JSON.stringify(launcher)};\n` +
         `import { releaseProgramPages } from '@overlay/linux';\n` +
-        `setFlagsFromString('--semi-space-growth-factor=1');\n` +
-        `setFlagsFromString('--no-parallel-scavenge');\n` +
+        `settleEngine();\n` +
         `releaseProgramPages();\n` +
         `import { runMeasured } from ${JSON.stringify(measured)};\n` +
         `import { subject } from ${JSON.stringify(subject)};\nvoid runMeasured(subject);\n`,

@@ -22,12 +22,12 @@ const now = () => Number(process.hrtime.bigint() / 1000n);
 async function bundle() {
   const outfile = path.join(root, '.cache', 'bench', 'kube-measured.cjs');
   const measured = path.join(root, 'scripts', 'bench', 'stores', 'kube-measured.mjs');
+  const launcher = path.join(root, 'packages', 'agent', 'bin', 'start.cjs');
   await build({
     stdin: {
       contents:
-        `import { setFlagsFromString } from 'node:v8';\n` +
-        `setFlagsFromString('--semi-space-growth-factor=1');\n` +
-        `setFlagsFromString('--no-parallel-scavenge');\n` +
+        `import { settleEngine } from ${JSON.stringify(launcher)};\n` +
+        `settleEngine();\n` +
         `import ${JSON.stringify(measured)};\n`,
       resolveDir: path.join(root, 'packages', 'subnet-kube'),
     },
