@@ -54,15 +54,17 @@ export function linkKind(context: LinkKindContext): Kind<LinkObject> {
     watch(sink) {
       const stops = [
         links.onChange((change) => {
-          const { link } = change;
+          const { link, fresh } = change;
+          // What a write has read itself, its outcome tells; taken for a change, a refused one would be tried at once, for ever.
+          const own = fresh && maker.isWriting(link.name);
           if (change.type === 'gone') {
-            sink.deleted(toObject(link));
+            if (!own) sink.deleted(toObject(link));
             sink.linkGone(link.name);
             return;
           }
           // Judged by a notification, our own change in several steps would look like somebody else's.
-          if (change.fresh) sink.changed(toObject(link));
-          else maker.look(link.name);
+          if (!fresh) maker.look(link.name);
+          else if (!own) sink.changed(toObject(link));
           if (change.type === 'appeared') sink.linkAppeared(link.name);
         }),
         events.listen({ message: () => undefined, lost: () => sink.lost() }),
@@ -112,6 +114,7 @@ class LinkMaker {
   /** Devices that were wanted at some time; all others are looked at by notifications alone. */
   readonly #known = new Set<string>();
   readonly #looking = new Map<string, 'once' | 'again'>();
+  #writing: string | undefined;
 
   constructor(private readonly context: LinkKindContext) {
     this.#limit = new CreationLimit(context.clock);
@@ -138,7 +141,21 @@ class LinkMaker {
     this.context.links.refresh(name).then(done, () => this.#looking.delete(name));
   }
 
+  /** Whether a device is being written at present. */
+  isWriting(name: string): boolean {
+    return this.#writing === name;
+  }
+
   async put(wanted: LinkObject, signal: AbortSignal): Promise<Outcome> {
+    this.#writing = wanted.name;
+    try {
+      return await this.#put(wanted, signal);
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  async #put(wanted: LinkObject, signal: AbortSignal): Promise<Outcome> {
     const { links } = this.context;
     this.#known.add(wanted.name);
     const lower = wanted.vxlan && links.byName(wanted.vxlan.lower);

@@ -211,3 +211,18 @@ describe('notifications', () => {
     await converges(2);
   });
 });
+
+test('a change of a device that the kernel refuses is told, tried again later, and holds nothing else up', async () => {
+  scope.set('', DEVICE);
+  scope.set('p2', peer(2));
+  await converges(2);
+  const before = linux.reconciler.writes.get('link') ?? 0;
+  const [device, ...rest] = DEVICE;
+  // More than a VXLAN device may have.
+  scope.set('', [{ ...device, mtu: 1_000_000 } as LinuxObject, ...rest]);
+  await scope.settled({ signal: AbortSignal.timeout(CONVERGED_MS) });
+  expect(scope.problems(5)).toEqual([expect.objectContaining({ message: expect.stringContaining('flannel.1') })]);
+  expect((linux.reconciler.writes.get('link') ?? 0) - before).toBeLessThan(4);
+  scope.set('p3', peer(3));
+  await converges(2, 3);
+});
