@@ -32,6 +32,7 @@ const TYPE = 'udp';
 /** Flannel's udp publishes no type. */
 const PUBLISHED_TYPE = '';
 
+/** What it can do, with the options that are best for it. */
 const SUPPORTS: BackendSupports = {
   ipv4: true,
   ipv6: true,
@@ -40,6 +41,7 @@ const SUPPORTS: BackendSupports = {
   encryption: false,
   survivesAgent: true,
   flannelInterop: true,
+  checksSource: true,
 };
 
 /** What the backend needs of its surroundings. */
@@ -57,7 +59,9 @@ export function udp({ linux }: UdpComponents): BackendFactory {
 
 class Udp implements Backend {
   readonly type = TYPE;
-  readonly supports = SUPPORTS;
+  readonly supports: BackendSupports;
+  /** Programs in the kernel are taken over, and the threads of this process go on. */
+  readonly reopensInPlace = true;
   readonly endpointId: string;
   /** They change how packets are carried and looked at, and not where they go. */
   readonly liveOptions = ['DataPath', 'Filter'];
@@ -71,6 +75,9 @@ class Udp implements Backend {
     private readonly init: BackendInit,
   ) {
     this.#options = udpOptions(init);
+    const { dataPath, filter } = this.#options;
+    // With `auto` it is the host that decides whether packets pass through this process.
+    this.supports = { ...SUPPORTS, survivesAgent: dataPath === 'kernel', checksSource: filter === 'enforce' };
     this.endpointId = endpointId(this.#options);
     this.#families = FAMILIES.filter((family) => init.netConf[family] !== undefined);
     this.#logger = init.logger ?? silentLogger;
@@ -92,9 +99,11 @@ class Udp implements Backend {
 
   async preflight(options: { readonly host?: Host; readonly signal: AbortSignal }): Promise<readonly Finding[]> {
     const { host, signal } = options;
-    const general = this.linux.preflight({ netConf: this.init.netConf, signal, ...(host ? { host } : {}) });
-    const { findings } = await choosePath(this.paths, this.#options.dataPath, options);
-    return [...(await general), ...findings];
+    const [general, { findings }] = await Promise.all([
+      this.linux.preflight({ netConf: this.init.netConf, signal, ...(host ? { host } : {}) }),
+      choosePath(this.paths, this.#options.dataPath, options),
+    ]);
+    return [...general, ...findings];
   }
 
   attributes$({ host$ }: AttributesContext): Observable<LeaseAttributes> {

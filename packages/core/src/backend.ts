@@ -61,6 +61,7 @@ export interface BackendInit {
 export interface BackendFactory {
   /** The value of `Backend.Type` in net-conf.json, in lower case. */
   readonly type: string;
+  /** What its backends can do, with the options that are best for it. Families are the same with all options. */
   readonly supports: BackendSupports;
   /**
    * Reads the options of `netConf.backend` and makes a backend; touches nothing yet.
@@ -90,7 +91,14 @@ export interface OpenContext {
 /** One way of carrying packets between hosts. A plain object: no container, no global state. */
 export interface Backend {
   readonly type: string;
+  /** What it can do with the options that it was made with: what its factory says, or less. */
   readonly supports: BackendSupports;
+
+  /**
+   * Whether a network that is opened in the place of one that is open, in one process, takes over from it without losing
+   * a packet. Unless told: when `supports.survivesAgent`.
+   */
+  readonly reopensInPlace?: boolean;
 
   /**
    * What two hosts must have in common so that packets pass between them, {@link type} first: `vxlan/1/8472`. 1 to 128

@@ -63,15 +63,26 @@ static void note_stray(struct shared *shared, const struct peer *peer, const str
   pthread_mutex_unlock(&shared->stray_lock);
 }
 
+/* Whether the inner source is the very address that sends, without a subnet of its own. */
+static bool is_sender(const struct view *view, const struct underlay *sender) {
+  if (view->family == INNER_IPV6) return __builtin_memcmp(view_source(view), sender->bytes, sizeof sender->bytes) == 0;
+  static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
+  return __builtin_memcmp(sender->bytes, mapped, sizeof mapped) == 0 &&
+         __builtin_memcmp(view_source(view), sender->bytes + sizeof mapped, 4) == 0;
+}
+
 /* Why the filter does not want a packet; REASONS: it does. *from is the peer in whose subnet it was made, if any. */
 static enum reason judge(struct shared *shared, const struct settings *settings, const struct view *view,
                          const struct underlay *sender, struct peer **from) {
   struct peer *peer = peers_match(&shared->peers, view->family, view_source(view));
   *from = peer;
   if (peer == NULL || !peer_sends_from(peer, sender)) {
-    if (peers_know_sender(&shared->peers, sender)) return REASON_WRONG_SOURCE;
-    if (peer != NULL) note_stray(shared, peer, sender);
-    return REASON_UNKNOWN_SENDER;
+    if (!peers_know_sender(&shared->peers, sender)) {
+      if (peer != NULL) note_stray(shared, peer, sender);
+      return REASON_UNKNOWN_SENDER;
+    }
+    /* A host that answers a pod which has asked for it by its address on the underlay. */
+    if (!is_sender(view, sender)) return REASON_WRONG_SOURCE;
   }
   return in_subnet(&settings->own[view->family], view_destination(view)) ? REASONS : REASON_WRONG_DESTINATION;
 }

@@ -45,6 +45,8 @@ describe('what comes to the user path from outside', () => {
     const { peer, stranger } = await create('enforce');
     const before = counters();
     await send(peer, [good, Buffer.concat([good, Buffer.alloc(7)])]);
+    // The host itself, which a pod has asked by that address.
+    await send(peer, [innerPacket({ from: '192.168.77.12', to: POD })]);
     await send(peer, [innerPacket({ from: '10.244.3.2', to: POD }), innerPacket({ from: '10.244.1.3', to: POD })]);
     await send(peer, [innerPacket({ from: '127.0.0.1', to: POD }), innerPacket({ from: '192.168.77.11', to: POD })]);
     await send(peer, [
@@ -53,7 +55,7 @@ describe('what comes to the user path from outside', () => {
     ]);
     await send(stranger, [good, innerPacket({ from: '10.244.9.2', to: POD })]);
     const after = await counted(({ drops }) => drops['unknown-sender'] === 2);
-    expect(after.received.packets - before.received.packets).toBe(2);
+    expect(after.received.packets - before.received.packets).toBe(3);
     expect(after.drops).toEqual({ ...before.drops, 'wrong-source': 4, 'wrong-destination': 2, 'unknown-sender': 2 });
     const { findings } = hosts.hosts[0].network.status().dataPath;
     expect(findings).toEqual([

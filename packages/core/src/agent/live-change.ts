@@ -36,7 +36,8 @@ export function liveChange(current: Plan, next: Plan, ownSubnets: PerFamily<Pref
     const why = next.backend.whyNotBeside?.(current.backend) ?? current.backend.whyNotBeside?.(next.backend);
     return why === undefined ? { way: 'beside' } : { refused: why };
   }
-  if (current.backend.supports.survivesAgent) return { way: 'in-place' };
+  const { reopensInPlace, supports } = current.backend;
+  if (reopensInPlace ?? supports.survivesAgent) return { way: 'in-place' };
   return {
     refused: `backend ${current.backend.type} carries packets in the agent, so opening it again interrupts them`,
   };
