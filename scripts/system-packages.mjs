@@ -37,6 +37,8 @@ const needs = {
     { debian: 'tcpdump', command: 'tcpdump' },
     { debian: 'ethtool', command: 'ethtool' },
     { debian: 'bpftool', command: 'bpftool' },
+    // The second implementation of the UDP backend's format in the conformance suite.
+    { debian: 'socat', command: 'socat' },
   ],
   // Servers for the tests of distributed stores; where they are missing those tests are skipped.
   stores: [

@@ -1,4 +1,4 @@
-import type { BackendFactory } from '@overlay/core';
+import type { BackendFactory, BackendSupports, JsonObject } from '@overlay/core';
 import type { Linux } from '@overlay/linux';
 import { checkImplementation } from '../report/implementation.js';
 import { registerSubject } from '../report/register-subject.js';
@@ -6,6 +6,7 @@ import type { RunOptions } from '../suite/run-options.js';
 import { within } from '../suite/until.js';
 import type { BackendTestContext } from './context.js';
 import type { FamilyChoice } from './environment/conf.js';
+import { confOf } from './environment/conf.js';
 import { kernelEnvironment } from './environment/kernel/kernel-environment.js';
 import type { BackendEnvironment } from './environment/environment.js';
 import type { WorldInit } from './environment/world.js';
@@ -39,7 +40,7 @@ export function backendConformance<Platform>(options: BackendConformanceOptions<
   // What a test does with a platform is to hand it to the factory that goes with it.
   const environment = (options.environment ?? kernelEnvironment()) as BackendEnvironment<unknown>;
   const factory = options.factory as (platform: unknown) => BackendFactory;
-  const { type, supports } = environment.inspect((platform) => factory(platform));
+  const { type, supports } = environment.inspect((platform) => promised(factory(platform), options.options ?? {}));
   const init: WorldInit = { environment, factory, timeouts, type, options: options.options ?? {} };
   const single: FamilyChoice = supports.ipv4 ? 'ipv4' : 'ipv6';
   const widest: FamilyChoice = supports.dualStack ? 'dual' : single;
@@ -68,6 +69,22 @@ export function backendConformance<Platform>(options: BackendConformanceOptions<
       return await runAndClean(() => within('the whole test', timeouts.test, run(context)), worlds);
     },
   });
+}
+
+/** What a backend of the factory promises with some options. */
+function promised(
+  factory: BackendFactory,
+  options: JsonObject,
+): { readonly type: string; readonly supports: BackendSupports } {
+  const { type, supports } = factory;
+  const families: FamilyChoice = supports.dualStack ? 'dual' : supports.ipv4 ? 'ipv4' : 'ipv6';
+  try {
+    const netConf = confOf(type, options, families);
+    return { type, supports: factory.create({ netConf, hostId: 'h1' }).supports };
+  } catch {
+    // The test `declares` makes one too, and says what is wrong.
+    return { type, supports };
+  }
 }
 
 /** Runs a test and cleans up in any case; of two failures the test's own counts. */

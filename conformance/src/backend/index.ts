@@ -30,5 +30,6 @@ export type { ViewItem } from './environment/view.js';
 export { View } from './environment/view.js';
 export type { HostLinuxOptions } from './environment/kernel/host-linux-options.js';
 export type { KernelEnvironmentOptions } from './environment/kernel/kernel-environment.js';
+export type { InProcess } from './environment/kernel/in-process.js';
 export { kernelEnvironment } from './environment/kernel/kernel-environment.js';
 export { memoryEnvironment } from './environment/memory/memory-environment.js';

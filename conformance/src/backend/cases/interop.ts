@@ -18,6 +18,8 @@ async function secondImplementation(context: BackendTestContext): Promise<Ending
   if (counterpart === undefined) {
     return blocked(`no second implementation of ${type} is known; give one as \`counterpart\``);
   }
+  const obstacle = counterpart.obstacle?.();
+  if (obstacle !== undefined) return blocked(obstacle);
   const world = await context.world({ hosts: 2 });
   const [host, other] = [world.host(1), world.host(2)];
   const node = world.lab.hosts[1];

@@ -3,7 +3,7 @@ import type { Address, Family } from '@overlay/core';
 
 /** One object of a host's data path, in words, without what changes by itself. */
 export interface ViewItem {
-  readonly kind: 'link' | 'address' | 'route' | 'neighbour' | 'fdb' | 'program' | 'map';
+  readonly kind: 'link' | 'address' | 'route' | 'neighbour' | 'fdb' | 'program' | 'map' | 'process';
   /** What tells it apart from others. */
   readonly key: string;
   /** The device that it is, or is on. */
@@ -39,6 +39,11 @@ export class View {
 
   has(item: ViewItem): boolean {
     return this.#items.get(item.key)?.text === item.text;
+  }
+
+  /** With more items. */
+  plus(items: Iterable<ViewItem>): View {
+    return new View([...this.items, ...items]);
   }
 
   /** What is here and not, or not the same, in the other one. */

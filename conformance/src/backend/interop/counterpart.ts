@@ -6,6 +6,8 @@ export interface Counterpart {
   readonly type: string;
   /** What it is, for people: `iproute2, as flanneld sets it up`. */
   readonly name: string;
+  /** Why it cannot be had on this machine, in one line; the test is then blocked. Undefined when it can. */
+  obstacle?(): string | undefined;
   /** Sets the host up, without any peer. Gives what it publishes, and the MTU of its pods in bytes. */
   setUp(context: CounterpartContext): Promise<CounterpartPeer>;
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { OverlayError } from '@overlay/core';
 
-/** The system programs that a lab runs, each with the Debian package that brings it. */
+/** The system programs that a lab, or what is tested in one, runs, each with the Debian package that brings it. */
 const PACKAGES = {
   ip: 'iproute2',
   nsenter: 'util-linux',
@@ -11,6 +11,7 @@ const PACKAGES = {
   ping: 'iputils-ping',
   iperf3: 'iperf3',
   tcpdump: 'tcpdump',
+  socat: 'socat',
   etcd: 'etcd-server',
   etcdctl: 'etcd-client',
   containerd: 'containerd',

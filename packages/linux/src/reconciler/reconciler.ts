@@ -1,6 +1,6 @@
 import { abortError, errorText, noMetrics, OverlayError, silentLogger, systemClock } from '@overlay/core';
 import type { Clock, Logger, Metrics } from '@overlay/core';
-import type { Kind } from './kind.js';
+import type { Kind, KernelObject } from './kind.js';
 import { KindWorker } from './kind-worker.js';
 import type { WorkerContext } from './kind-worker.js';
 import { scopeProblems } from './problems.js';
@@ -100,6 +100,18 @@ export class Reconciler implements ScopeHost {
     // What it wants may be there, from a scope before it or from an agent before this one; that is not written again.
     this.audit();
     return handle;
+  }
+
+  /**
+   * Reads the objects of a kind that there are now, whoever made them; none when no such kind was given to it. For kinds
+   * whose objects cannot be listed (sysctls) there are none, either.
+   *
+   * @throws OverlayError what reading them fails with.
+   */
+  async read(kind: string, signal: AbortSignal): Promise<readonly KernelObject[]> {
+    const objects: KernelObject[] = [];
+    await this.#byKind.get(kind)?.kind.dump({ wanted: () => [] }, (object) => objects.push(object), signal);
+    return objects;
   }
 
   /** Compares everything with the kernel in the next round, as after a loss of notifications. */

@@ -10,6 +10,7 @@ export class KernelAttachment implements Attachment<Linux> {
   constructor(
     readonly platform: Linux,
     readonly faults: KernelAccess,
+    private readonly onClose: () => void,
   ) {}
 
   host$(families: readonly Family[]): Observable<HostState> {
@@ -34,6 +35,7 @@ export class KernelAttachment implements Attachment<Linux> {
   }
 
   async close(): Promise<void> {
+    this.onClose();
     await this.platform.close();
   }
 }

@@ -5,6 +5,7 @@ import type { Kind, Linux } from '@overlay/linux';
 import { openLinux } from '@overlay/linux';
 import type { BackendEnvironment } from '../environment.js';
 import type { HostLinuxOptions } from './host-linux-options.js';
+import type { InProcess } from './in-process.js';
 import { KernelSite } from './kernel-site.js';
 import { descriptors } from './leftovers.js';
 
@@ -12,13 +13,16 @@ import { descriptors } from './leftovers.js';
 export interface KernelEnvironmentOptions {
   /** Makes the kinds of kernel objects that the backend brings beside those of `@overlay/linux`, for one host. */
   readonly kinds?: (options: HostLinuxOptions) => readonly Kind[];
+  /** What of the backend's data path is in its process; without it the suite sees what is in the kernel. */
+  readonly inProcess?: readonly InProcess[];
 }
 
 /**
  * Hosts as network namespaces on the kernel of this machine. Needs root, `ip`, `bridge`, `ping`, `nsenter` and `setpriv`.
  */
-export function kernelEnvironment({ kinds }: KernelEnvironmentOptions = {}): BackendEnvironment<Linux> {
-  const open = (options: HostLinuxOptions): Linux => openLinux({ ...options, ...(kinds && { kinds: kinds(options) }) });
+export function kernelEnvironment(options: KernelEnvironmentOptions = {}): BackendEnvironment<Linux> {
+  const { kinds, inProcess = [] } = options;
+  const open = (host: HostLinuxOptions): Linux => openLinux({ ...host, ...(kinds && { kinds: kinds(host) }) });
   return {
     name: 'kernel',
     obstacle: () => {
@@ -43,7 +47,7 @@ export function kernelEnvironment({ kinds }: KernelEnvironmentOptions = {}): Bac
     },
     create: async ({ hosts, families, underlay }) => {
       const before = descriptors();
-      return new KernelSite(await createLab({ hosts, families, underlay }), before, open);
+      return new KernelSite(await createLab({ hosts, families, underlay }), before, { open, inProcess });
     },
   };
 }

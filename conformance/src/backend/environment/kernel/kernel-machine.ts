@@ -10,18 +10,27 @@ import { FOREIGN } from './foreign.js';
 import { KernelAccess } from './kernel-access.js';
 import { KernelAttachment } from './kernel-attachment.js';
 import type { HostLinuxOptions } from './host-linux-options.js';
+import type { InProcess } from './in-process.js';
+import { processItems } from './in-process.js';
 import { readView } from './read-view.js';
+
+/** How processes have a host, and what is to be seen in them. */
+export interface HostAccess {
+  readonly open: (options: HostLinuxOptions) => Linux;
+  readonly inProcess: readonly InProcess[];
+}
 
 /** A network namespace as a host. */
 export class KernelMachine implements Machine<Linux> {
   readonly #lab: Lab;
   readonly #host: LabHost;
-  readonly #open: (options: HostLinuxOptions) => Linux;
+  readonly #access: HostAccess;
+  readonly #attached = new Set<Linux>();
 
-  constructor(lab: Lab, host: LabHost, open: (options: HostLinuxOptions) => Linux) {
+  constructor(lab: Lab, host: LabHost, access: HostAccess) {
     this.#lab = lab;
     this.#host = host;
-    this.#open = open;
+    this.#access = access;
   }
 
   get name(): string {
@@ -44,11 +53,15 @@ export class KernelMachine implements Machine<Linux> {
     const netns = `/run/netns/${this.#host.netns}`;
     const access = new KernelAccess(() => openNetlink({ netns }));
     const named = instance === undefined ? {} : { instance };
-    return new KernelAttachment(this.#open({ netns, logger, open: () => access.open(), ...named }), access);
+    const linux = this.#access.open({ netns, logger, open: () => access.open(), ...named });
+    this.#attached.add(linux);
+    return new KernelAttachment(linux, access, () => this.#attached.delete(linux));
   }
 
-  view(): Promise<View> {
-    return readView(this.#host);
+  async view(): Promise<View> {
+    const inKernel = await readView(this.#host);
+    const { inProcess } = this.#access;
+    return inProcess.length === 0 ? inKernel : inKernel.plus(await processItems(this.#attached, inProcess));
   }
 
   async settings(): Promise<string> {

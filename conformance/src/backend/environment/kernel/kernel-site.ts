@@ -6,7 +6,7 @@ import { cameBack, ping } from '@overlay/lab';
 import type { Linux } from '@overlay/linux';
 import { receivedFrom } from '../../traffic/traffic.js';
 import type { PingAnswer, PingWish, Pod, Site, TrafficStream } from '../environment.js';
-import type { HostLinuxOptions } from './host-linux-options.js';
+import type { HostAccess } from './kernel-machine.js';
 import { KernelMachine } from './kernel-machine.js';
 import { nothingLeft } from './leftovers.js';
 import { PingStream } from './ping-stream.js';
@@ -20,10 +20,10 @@ export class KernelSite implements Site<Linux> {
   readonly #descriptorsBefore: number;
   #streams = 0;
 
-  constructor(lab: Lab, descriptorsBefore: number, open: (options: HostLinuxOptions) => Linux) {
+  constructor(lab: Lab, descriptorsBefore: number, access: HostAccess) {
     this.lab = lab;
     this.#descriptorsBefore = descriptorsBefore;
-    this.machines = lab.hosts.map((host) => new KernelMachine(lab, host, open));
+    this.machines = lab.hosts.map((host) => new KernelMachine(lab, host, access));
   }
 
   get mtu(): number {
