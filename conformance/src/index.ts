@@ -2,7 +2,7 @@ export type { TestFramework } from './suite/framework.js';
 export type { SequenceListener } from './suite/sequence.js';
 export { TestSequence } from './suite/sequence.js';
 export type { Profile, ProfileSet } from './suite/profile.js';
-export type { RunOptions } from './suite/run-options.js';
+export type { ReportWish, RunOptions } from './suite/run-options.js';
 export type { Counts, Verdict } from './suite/tally.js';
 export type { Blocked, ConformanceTest, Ending, Need, NotApplicable, Outcome, Result } from './suite/test-record.js';
 export { blocked, notApplicable } from './suite/test-record.js';

@@ -1,3 +1,5 @@
+import { deepEqual } from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { OverlayError } from '@overlay/core';
 import type { Profile } from '../suite/profile.js';
 import { chooseProfiles } from '../suite/profile.js';
@@ -7,7 +9,10 @@ import type { RunOptions } from '../suite/run-options.js';
 import type { ConformanceTest } from '../suite/test-record.js';
 import { buildReport } from './build.js';
 import type { ReportSubject } from './build.js';
+import { diffReports } from './diff.js';
 import type { Implementation } from './implementation.js';
+import { parseReport } from './read.js';
+import type { Report } from './report.js';
 import { writeReport } from './text.js';
 
 /** What is tested, and how one test of it is run. */
@@ -17,6 +22,8 @@ export interface SubjectRun<Context, Feature extends string>
     Pick<ReportSubject, 'subject' | 'mode' | 'environment'> {
   readonly features: Readonly<Record<Feature, boolean>>;
   readonly profiles: readonly Profile<ConformanceTest<Context, Feature>>[];
+  /** Ends what the tests have shared. */
+  readonly end?: () => Promise<void>;
 }
 
 /** Registers the tests of a suite, and has the report made when they have ended. */
@@ -25,7 +32,7 @@ export function registerSubject<Context, Feature extends string>(
   run: SubjectRun<Context, Feature>,
 ): void {
   const { framework, onOutcome, onResults, only, report, implementation } = options;
-  const { features, subject, mode, environment, profiles: all, ...rest } = run;
+  const { features, subject, mode, environment, profiles: all, end, ...rest } = run;
   const profiles = chooseProfiles(all, options.profiles);
   checkOnly(only, profiles);
   const registration = { ...rest, framework, profiles, supports: (feature: Feature) => features[feature] };
@@ -35,6 +42,7 @@ export function registerSubject<Context, Feature extends string>(
     ...(only ? { only: new Set(only) } : {}),
     ...(onOutcome ? { onOutcome } : {}),
     onEnd: async (results) => {
+      await end?.();
       onResults?.(results);
       await write?.(results);
     },
@@ -72,5 +80,14 @@ function reportWriter(
     const made = buildReport({ ...subject, implementation }, results);
     report.onReport?.(made);
     if (report.path !== undefined) await writeReport(report.path, made);
+    if (report.agreesWith !== undefined) await agree(report.agreesWith, made);
   };
+}
+
+/** @throws AssertionError naming the tests that ended otherwise than in a report that is kept. */
+async function agree(file: string, made: Report): Promise<void> {
+  const kept = parseReport(await readFile(file, 'utf8'), file);
+  // Where it ran is another matter.
+  const changed = diffReports(kept, made).filter((line) => !line.startsWith('environment.'));
+  deepEqual(changed, [], `what changed since ${file}`);
 }

@@ -15,6 +15,8 @@ export interface SubnetManagerSubject {
   readonly environment?: string;
   /** Makes an empty store; called for each test. */
   readonly create: () => Promise<StoreUnderTest>;
+  /** Ends what the stores have shared, a server; called when all tests have ended, also if none has begun. */
+  readonly end?: () => Promise<void>;
   readonly supports: SubnetManagerSupports;
   readonly timeouts?: Partial<SubnetManagerTimeouts>;
 }

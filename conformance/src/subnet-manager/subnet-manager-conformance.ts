@@ -33,6 +33,7 @@ export function subnetManagerConformance(options: SubnetManagerConformanceOption
     features: { ...supports },
     profiles: SUBNET_MANAGER_PROFILES,
     obstacle: () => undefined,
+    ...(options.end && { end: options.end }),
     timeoutMs: timeouts.test + timeouts.cleanup,
     within: async (run) => {
       const context = new SubnetManagerTestContext(await create(), timeouts);

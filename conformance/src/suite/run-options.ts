@@ -3,6 +3,15 @@ import type { TestFramework } from './framework.js';
 import type { ProfileOutcomes } from './register.js';
 import type { Outcome } from './test-record.js';
 
+/** What becomes of the report of a run. */
+export interface ReportWish {
+  /** The file to write it to. */
+  readonly path?: string;
+  readonly onReport?: (report: Report) => void;
+  /** A report that is kept: the run fails at its end when a test ended otherwise than there. Where it ran does not count. */
+  readonly agreesWith?: string;
+}
+
 /** How a suite is run, whatever it is run against. */
 export interface RunOptions {
   readonly framework: TestFramework;
@@ -10,8 +19,8 @@ export interface RunOptions {
   readonly profiles?: readonly string[];
   /** Only these tests, by id, of those profiles. The others count as skipped, so no profile is more than `partial`. */
   readonly only?: readonly string[];
-  /** Where to write the report, and what to do with it. Needs `implementation`. */
-  readonly report?: { readonly path?: string; readonly onReport?: (report: Report) => void };
+  /** What to do with the report. Needs `implementation`. */
+  readonly report?: ReportWish;
   /** Called with how every test has ended, before the report is made. */
   readonly onResults?: (results: readonly ProfileOutcomes[]) => void;
   /** Called once for each test as it ends; for those that do not run, when they are registered. */
