@@ -1,5 +1,6 @@
 import type { KernelSession } from '../kernel/session.js';
 import type { LinkTable } from '../kernel/link-table.js';
+import { MessageRoom } from '../netlink/rtnetlink/message-room.js';
 import type { Outcome } from '../reconciler/kind.js';
 import { linkMissing } from './on-link.js';
 
@@ -9,6 +10,12 @@ const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'ENODEV', 'EADDRNO
 /** Objects encoded at once, and how many such parts may wait for the kernel: enough that it never waits for us. */
 const PART = 512;
 const PARTS_AHEAD = 2;
+
+/** Bytes for each message of a part: more than a route of IPv6 takes. */
+const MESSAGE_BYTES = 96;
+
+/** Makes the message for an object, in the room if there is enough. */
+export type Encode<D> = (object: D, linkIndex: number, room: MessageRoom) => Uint8Array;
 
 /** What the kinds that live on devices have in common. */
 export interface BatchContext {
@@ -23,22 +30,25 @@ export interface BatchContext {
 export async function sendBatch<D extends { readonly link: string }>(
   { session, links }: BatchContext,
   objects: readonly D[],
-  encode: (object: D, linkIndex: number) => Uint8Array,
+  encode: Encode<D>,
   options: { readonly signal: AbortSignal; readonly removing?: boolean },
 ): Promise<readonly Outcome[]> {
-  await links.ready();
+  if (!links.isReady) await links.ready();
   const outcomes: Outcome[] = new Array<Outcome>(objects.length).fill(undefined);
   const sendPart = async (start: number, end: number): Promise<void> => {
     const messages: Uint8Array[] = [];
     const positions: number[] = [];
+    const room = new MessageRoom((end - start + 1) * MESSAGE_BYTES);
+    let link: string | undefined;
+    let index: number | undefined;
     for (let position = start; position < end; position += 1) {
       const object = objects[position];
-      const index = links.byName(object.link)?.index;
+      if (object.link !== link) index = links.byName((link = object.link))?.index;
       if (index === undefined) {
         outcomes[position] = linkMissing(object.link);
         continue;
       }
-      messages.push(encode(object, index));
+      messages.push(encode(object, index, room));
       positions.push(position);
     }
     if (messages.length === 0) return;

@@ -38,7 +38,7 @@ export function fdbKind(context: BatchContext, events: KernelEvents): Kind<FdbOb
     read,
     sighting: () => new FdbSighting(linkName, read),
     dumps: (index) => [dumpFdb(index === undefined ? {} : { index })],
-    encodePut: ({ mac, dst }, index) => newFdb({ index, mac, destination: dst }, 'upsert'),
-    encodeRemove: ({ mac, dst }, index) => deleteFdb({ index, mac, destination: dst }),
+    encodePut: ({ mac, dst }, index, room) => newFdb({ index, mac, destination: dst }, 'upsert', room),
+    encodeRemove: ({ mac, dst }, index, room) => deleteFdb({ index, mac, destination: dst }, room),
   });
 }

@@ -41,7 +41,7 @@ export function neighbourKind(context: BatchContext, events: KernelEvents): Kind
     read,
     sighting: () => new NeighbourSighting(linkName, read),
     dumps: (index) => [dumpNeighbours(index === undefined ? {} : { index })],
-    encodePut: ({ address, mac }, index) => newNeighbour({ index, address, mac }, 'upsert'),
-    encodeRemove: ({ address }, index) => deleteNeighbour({ index, address }),
+    encodePut: ({ address, mac }, index, room) => newNeighbour({ index, address, mac }, 'upsert', room),
+    encodeRemove: ({ address }, index, room) => deleteNeighbour({ index, address }, room),
   });
 }

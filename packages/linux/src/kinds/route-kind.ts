@@ -52,21 +52,10 @@ export function routeKind(context: BatchContext, events: KernelEvents, options: 
       (['ipv4', 'ipv6'] as const).map((family) =>
         dumpRoutes({ family, table: RouteTable.main, ...(outIndex === undefined ? {} : { outIndex }) }),
       ),
-    encodePut: ({ destination, gateway, onlink, metric, protocol, prefSrc }, outIndex) =>
-      newRoute(
-        {
-          destination,
-          outIndex,
-          onlink,
-          metric,
-          protocol,
-          ...(gateway === undefined ? {} : { gateway }),
-          ...(prefSrc === undefined ? {} : { prefSrc }),
-        },
-        'upsert',
-      ),
-    encodeRemove: ({ destination, gateway, metric, protocol }, outIndex) =>
-      deleteRoute({ destination, outIndex, metric, protocol, ...(gateway === undefined ? {} : { gateway }) }),
+    encodePut: ({ destination, gateway, onlink, metric, protocol, prefSrc }, outIndex, room) =>
+      newRoute({ destination, outIndex, gateway, onlink, metric, protocol, prefSrc }, 'upsert', room),
+    encodeRemove: ({ destination, gateway, metric, protocol }, outIndex, room) =>
+      deleteRoute({ destination, outIndex, gateway, metric, protocol }, room),
     // Losing an address takes the routes with it that need it, without a word.
     suspects: (message) => {
       if (message.type !== MessageType.newAddress && message.type !== MessageType.deleteAddress) return undefined;

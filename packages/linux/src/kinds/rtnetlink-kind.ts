@@ -3,7 +3,7 @@ import type { NetlinkMessage } from '../netlink/message.js';
 import type { DumpFilter, Kind, KernelObject, Shadow, Sighting } from '../reconciler/kind.js';
 import type { ObjectIndex } from '../reconciler/object-index.js';
 import { ReadSighting } from '../reconciler/read-sighting.js';
-import type { BatchContext } from './batch.js';
+import type { BatchContext, Encode } from './batch.js';
 import { sendBatch } from './batch.js';
 import { followLinks } from './on-link.js';
 
@@ -37,8 +37,8 @@ export interface RtnetlinkKindSpec<D extends KernelObject & { readonly link: str
   readonly sighting?: () => MessageSighting<D>;
   /** The requests that read all of them, or those of one device. */
   readonly dumps: (linkIndex: number | undefined) => readonly Uint8Array[];
-  readonly encodePut: (object: D, linkIndex: number) => Uint8Array;
-  readonly encodeRemove: (object: D, linkIndex: number) => Uint8Array;
+  readonly encodePut: Encode<D>;
+  readonly encodeRemove: Encode<D>;
   /** The device on which something changed that these objects may depend on. */
   readonly suspects?: (message: NetlinkMessage) => string | undefined;
 }
@@ -55,7 +55,8 @@ export function rtnetlinkKind<D extends KernelObject & { readonly link: string }
     each: (sighting: Sighting<D>) => void,
     signal: AbortSignal,
   ): Promise<void> => {
-    await links.ready();
+    // Asked for in the turn of whoever wants it: the kernel lists while that one goes on.
+    if (!links.isReady) await links.ready();
     const index = link === undefined ? undefined : links.byName(link)?.index;
     if (link !== undefined && index === undefined) return;
     const sighting = spec.sighting?.();

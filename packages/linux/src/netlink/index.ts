@@ -17,6 +17,7 @@ export type { Neighbour, NeighbourFilter, NeighbourKey, NeighbourSpec } from './
 export { decodeNeighbour, deleteNeighbour, dumpNeighbours, getNeighbour, newNeighbour } from './rtnetlink/neighbour.js';
 export type { RouteScope, RouteType } from './rtnetlink/route-names.js';
 export { RouteProtocol, RouteTable } from './rtnetlink/route-names.js';
+export { MessageRoom } from './rtnetlink/message-room.js';
 export type { NexthopSpec, RouteFilter, RouteLookup, RouteMatch, RouteSpec } from './rtnetlink/route-requests.js';
 export { deleteRoute, dumpRoutes, lookupRoute, newRoute } from './rtnetlink/route-requests.js';
 export type { Nexthop, Route } from './rtnetlink/route.js';

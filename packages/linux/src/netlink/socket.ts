@@ -179,11 +179,13 @@ function closedError(what: string): OverlayError {
   return new OverlayError('OVERLAY_CLOSED', `${what}: the port is closed; open another one`);
 }
 
-/** One buffer with all messages, each at a multiple of four bytes. */
+/** One buffer with all messages, each at a multiple of four bytes: the one that they lie in, if they lie there so. */
 function join(messages: readonly Uint8Array[]): Uint8Array {
   if (messages.length === 1) return messages[0];
   let length = 0;
   for (const message of messages) length += (message.length + 3) & ~3;
+  const [{ buffer, byteOffset }] = messages;
+  if (inRow(messages)) return new Uint8Array(buffer, byteOffset, length);
   const all = new Uint8Array(length);
   let at = 0;
   for (const message of messages) {
@@ -191,4 +193,15 @@ function join(messages: readonly Uint8Array[]): Uint8Array {
     at += (message.length + 3) & ~3;
   }
   return all;
+}
+
+/** Whether messages lie in one buffer, each of them right behind the one before. */
+function inRow(messages: readonly Uint8Array[]): boolean {
+  const { buffer } = messages[0];
+  let end = messages[0].byteOffset;
+  for (const message of messages) {
+    if (message.byteOffset !== end || message.buffer !== buffer || (message.length & 3) !== 0) return false;
+    end += message.length;
+  }
+  return true;
 }

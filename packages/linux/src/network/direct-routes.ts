@@ -4,6 +4,8 @@ import type { Adjacency } from '../adjacency/adjacency.js';
 import type { LinuxObject, RouteObject } from '../kinds/objects.js';
 import type { NetworkContext, PeerPlan } from './design.js';
 
+const NONE: readonly LinuxObject[] = [];
+
 /** What direct routes are made with. */
 export interface DirectRoutesInit {
   readonly netConf: NetConf;
@@ -13,7 +15,7 @@ export interface DirectRoutesInit {
 
 /** Reaches a peer by a route straight to it, in each family that both have, as long as it is on this link. */
 export function directRoutes(init: DirectRoutesInit, lease: Lease, { host, lease: own }: NetworkContext): PeerPlan {
-  const objects: LinuxObject[] = [];
+  let objects = NONE;
   const problems: string[] = [];
   let undecided = false;
   for (const family of FAMILIES) {
@@ -26,16 +28,18 @@ export function directRoutes(init: DirectRoutesInit, lease: Lease, { host, lease
     }
     const verdict = init.adjacency.verdict(gateway, host);
     if (verdict?.direct) {
-      objects.push(init.route({ destination, link: host.interface.name, gateway, onlink: false }));
+      const route = init.route({ destination, link: host.interface.name, gateway, onlink: false });
+      // Not by pushing: a list that grew has room for 17, and this one is kept for each peer.
+      objects = objects === NONE ? [route] : [...objects, route];
     } else if (verdict?.reason !== undefined) {
       problems.push(verdict.reason);
     } else {
       undecided = true;
     }
   }
+  if (problems.length === 0 && !undecided) return { objects };
   return {
-    // A list that grew has room for 17, and this one is kept for each peer.
-    objects: objects.slice(),
+    objects,
     ...(problems.length > 0 && { problem: problems.join('; ') }),
     ...(undecided && { undecided }),
   };

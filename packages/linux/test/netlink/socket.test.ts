@@ -112,6 +112,23 @@ describe('a disturbed dump', () => {
   });
 });
 
+test('messages that lie behind each other go to the kernel as they lie, others in a copy', async () => {
+  const messages = [deleteLink(1), deleteLink(2), deleteLink('eth0')];
+  const joined = Buffer.concat(messages);
+  const at = [0, messages[0].length, messages[0].length + messages[1].length, joined.length];
+  const inRow = [0, 1, 2].map((which) => joined.subarray(at[which], at[which + 1]));
+  await port.send(inRow);
+  await port.send([inRow[1], inRow[0], inRow[2]]);
+  await port.send([inRow[0], inRow[2]]);
+  await port.send(messages);
+  const sent = addon.jobs.map((job) => job.messages);
+  expect(sent.map(({ buffer }) => buffer === joined.buffer)).toEqual([true, false, false, false]);
+  expect([...sent[0]]).toEqual([...joined]);
+  expect([...sent[1]]).toEqual([...Buffer.concat([messages[1], messages[0], messages[2]])]);
+  expect([...sent[2]]).toEqual([...Buffer.concat([messages[0], messages[2]])]);
+  expect([...sent[3]]).toEqual([...joined]);
+});
+
 test('answers that were lost are an overflow, of a query and of single messages', async () => {
   addon.answer = ({ id }) => [id, 0, -1, undefined, true, []];
   await expect(port.query(getLink('eth0'))).rejects.toMatchObject({ code: 'OVERLAY_NETLINK_OVERFLOW', errno: ENOBUFS });

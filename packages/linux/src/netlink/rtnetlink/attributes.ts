@@ -1,8 +1,9 @@
-import type { Address, IPv4Address, Mac } from '@overlay/core';
-import { addressBytes, formatAddress, ipv4ToNumber } from '@overlay/core';
+import type { Address, Mac, Prefix } from '@overlay/core';
+import { addressBytes, formatAddress } from '@overlay/core';
 import { HEADER_BYTES, readU16 } from '../message.js';
 import { MessageFlag } from '../protocol.js';
-import { octetOf } from './match.js';
+import type { MessageRoom } from './message-room.js';
+import { ipv4Number, networkPart, octetOf } from './match.js';
 
 /** Bytes of an attribute's header (struct rtattr): length and type, two bytes each. */
 const ATTRIBUTE_HEADER = 4;
@@ -116,48 +117,75 @@ function readMac(b: Uint8Array, at: number): Mac {
 
 /** Writes one message: header, fixed part, attributes. */
 export class MessageWriter {
+  readonly #room: MessageRoom | undefined;
   #buffer: Uint8Array;
-  #length: number;
+  /** Where the message begins in the buffer, and where it ends so far. */
+  #start = 0;
+  #end: number;
 
   /**
    * @param fixed Bytes of the fixed part behind the header (struct ifinfomsg, rtmsg, ...); zero until set.
    * @param capacity Bytes expected in all. More is possible, and costs a copy.
+   * @param room Where the message is to lie, behind those written there before.
    */
-  constructor(type: number, flags: number, fixed: number, capacity: number) {
-    this.#buffer = Buffer.allocUnsafe(capacity).fill(0);
-    this.#length = HEADER_BYTES + fixed;
+  constructor(type: number, flags: number, fixed: number, capacity: number, room?: MessageRoom) {
+    this.#room = room;
+    if (room?.has(capacity)) {
+      this.#buffer = room.bytes;
+      this.#start = room.used;
+    } else {
+      this.#buffer = new Uint8Array(capacity);
+    }
+    this.#end = this.#start + HEADER_BYTES + fixed;
     this.setU16(4, type);
     this.setU16(6, flags | MessageFlag.request);
   }
 
   /** Sets a byte of the fixed part; `at` counts from the message's start. */
   setU8(at: number, value: number): void {
-    this.#buffer[at] = value;
+    this.#buffer[this.#start + at] = value;
   }
 
   setU16(at: number, value: number): void {
+    this.#putU16(this.#start + at, value);
+  }
+
+  setU32(at: number, value: number): void {
+    this.#putU32(this.#start + at, value);
+  }
+
+  #putU16(at: number, value: number): void {
     this.#buffer[at] = value;
     this.#buffer[at + 1] = value >>> 8;
   }
 
-  setU32(at: number, value: number): void {
-    this.setU16(at, value);
-    this.setU16(at + 2, value >>> 16);
+  #putU32(at: number, value: number): void {
+    const buffer = this.#buffer;
+    buffer[at] = value;
+    buffer[at + 1] = value >>> 8;
+    buffer[at + 2] = value >>> 16;
+    buffer[at + 3] = value >>> 24;
   }
 
-  /** Opens an attribute of `length` bytes and gives back where its value begins. */
+  /** Opens an attribute of `length` bytes and gives back where in the buffer its value begins. */
   #attribute(type: number, length: number): number {
-    const at = this.#length;
+    const at = this.#end;
     const end = at + ((ATTRIBUTE_HEADER + length + 3) & ~3);
-    if (end > this.#buffer.length) {
-      const larger = new Uint8Array(end * 2);
-      larger.set(this.#buffer);
-      this.#buffer = larger;
-    }
-    this.setU16(at, ATTRIBUTE_HEADER + length);
-    this.setU16(at + 2, type);
-    this.#length = end;
+    if (end > this.#buffer.length) return this.#elsewhere(type, length);
+    this.#putU32(at, ((ATTRIBUTE_HEADER + length) | (type << 16)) >>> 0);
+    this.#end = end;
     return at + ATTRIBUTE_HEADER;
+  }
+
+  /** Takes the message to a larger buffer of its own, and leaves the room as it was. */
+  #elsewhere(type: number, length: number): number {
+    const written = this.#buffer.subarray(this.#start, this.#end);
+    this.#buffer = new Uint8Array((written.length + ATTRIBUTE_HEADER + length) * 2);
+    this.#buffer.set(written);
+    written.fill(0);
+    this.#start = 0;
+    this.#end = written.length;
+    return this.#attribute(type, length);
   }
 
   /** An attribute without a value: its presence says it. */
@@ -172,7 +200,7 @@ export class MessageWriter {
 
   u16(type: number, value: number): void {
     const at = this.#attribute(type, 2);
-    this.setU16(at, value);
+    this.#putU16(at, value);
   }
 
   u16Network(type: number, value: number): void {
@@ -183,12 +211,16 @@ export class MessageWriter {
 
   u32(type: number, value: number): void {
     const at = this.#attribute(type, 4);
-    this.setU32(at, value);
+    this.#putU32(at, value);
   }
 
   u32Network(type: number, value: number): void {
     const at = this.#attribute(type, 4);
-    for (let octet = 0; octet < 4; octet++) this.#buffer[at + octet] = value >>> (24 - 8 * octet);
+    const buffer = this.#buffer;
+    buffer[at] = value >>> 24;
+    buffer[at + 1] = value >>> 16;
+    buffer[at + 2] = value >>> 8;
+    buffer[at + 3] = value;
   }
 
   bytes(type: number, value: Uint8Array): void {
@@ -208,17 +240,11 @@ export class MessageWriter {
     this.bytes(type, Buffer.from(value, 'utf8'));
   }
 
-  address(type: number, value: Address): void {
-    if (value.includes(':')) {
-      this.bytes(type, addressBytes(value));
-      return;
-    }
-    const number = ipv4ToNumber(value as IPv4Address);
-    const at = this.#attribute(type, 4);
-    this.#buffer[at] = number >>> 24;
-    this.#buffer[at + 1] = number >>> 16;
-    this.#buffer[at + 2] = number >>> 8;
-    this.#buffer[at + 3] = number;
+  /** An address, or the first one of a prefix. */
+  address(type: number, value: Address | Prefix): void {
+    const number = ipv4Number(value);
+    if (number === undefined) this.bytes(type, addressBytes(networkPart(value)));
+    else this.u32Network(type, number);
   }
 
   mac(type: number, value: Mac): void {
@@ -230,27 +256,28 @@ export class MessageWriter {
 
   /** An attribute whose value is attributes: what `write` writes. `fixed` bytes of zero come before them. */
   nest(type: number, write: () => void, fixed = 0): void {
-    const start = this.#length;
+    const start = this.length;
     this.#attribute(type | NESTED, fixed);
     write();
-    this.setU16(start, this.#length - start);
+    this.setU16(start, this.length - start);
   }
 
   /** Bytes as they are, padded to four: for structs that stand in a row inside an attribute. */
   raw(size: number): number {
     const at = this.#attribute(0, size - ATTRIBUTE_HEADER);
     this.#buffer.fill(0, at - ATTRIBUTE_HEADER, at);
-    return at - ATTRIBUTE_HEADER;
+    return at - ATTRIBUTE_HEADER - this.#start;
   }
 
-  /** Where the next attribute will begin. */
+  /** Where the next attribute will begin, from the message's start. */
   get length(): number {
-    return this.#length;
+    return this.#end - this.#start;
   }
 
   /** The finished message. */
   finish(): Uint8Array {
-    this.setU32(0, this.#length);
-    return this.#buffer.subarray(0, this.#length);
+    this.setU32(0, this.length);
+    if (this.#buffer === this.#room?.bytes) this.#room.used = this.#end;
+    return this.#buffer.subarray(this.#start, this.#end);
   }
 }

@@ -4,6 +4,7 @@ import { HEADER_BYTES, readU16, readU32 } from '../message.js';
 import type { Write } from '../protocol.js';
 import { AddressFamily, MessageFlag, MessageType, writeFlags } from '../protocol.js';
 import { AttributeReader, MessageWriter } from './attributes.js';
+import type { MessageRoom } from './message-room.js';
 import type { NeighbourState } from './neighbour-message.js';
 import { NEIGHBOUR_FIXED, NeighbourAttribute, NeighbourFlag, stateName, stateNumber } from './neighbour-message.js';
 
@@ -99,16 +100,16 @@ export interface FdbSpec extends FdbKey {
 }
 
 /** Adds or changes an entry. `append` adds a destination to those of an all-zero or group MAC. */
-export function newFdb(spec: FdbSpec, write: Write): Uint8Array {
-  const writer = begin(MessageType.newNeighbour, writeFlags(write), spec);
+export function newFdb(spec: FdbSpec, write: Write, room?: MessageRoom): Uint8Array {
+  const writer = begin(MessageType.newNeighbour, writeFlags(write), spec, room);
   writer.setU16(HEADER_BYTES + 8, stateNumber(spec.state ?? 'permanent'));
   writeDestination(writer, spec);
   return writer.finish();
 }
 
 /** Removes an entry; ENOENT if it is not there. With `destination`, that one of several. */
-export function deleteFdb(key: FdbKey): Uint8Array {
-  const writer = begin(MessageType.deleteNeighbour, 0, key);
+export function deleteFdb(key: FdbKey, room?: MessageRoom): Uint8Array {
+  const writer = begin(MessageType.deleteNeighbour, 0, key, room);
   writeDestination(writer, key);
   return writer.finish();
 }
@@ -131,8 +132,13 @@ export function dumpFdb(filter: FdbFilter = {}): Uint8Array {
   return writer.finish();
 }
 
-function begin(type: number, flags: number, { index, mac }: Pick<FdbKey, 'index' | 'mac'>): MessageWriter {
-  const writer = new MessageWriter(type, flags, NEIGHBOUR_FIXED, 80);
+function begin(
+  type: number,
+  flags: number,
+  { index, mac }: Pick<FdbKey, 'index' | 'mac'>,
+  room?: MessageRoom,
+): MessageWriter {
+  const writer = new MessageWriter(type, flags, NEIGHBOUR_FIXED, 80, room);
   writer.setU8(HEADER_BYTES, AddressFamily.bridge);
   writer.setU32(HEADER_BYTES + 4, index);
   writer.setU8(HEADER_BYTES + 10, NeighbourFlag.self);

@@ -35,7 +35,7 @@ export function isAddressAt(buffer: Uint8Array, at: number, length: number, text
 
 /** Whether the prefix made of the address of `length` bytes at `at` and of `bits` is this one. */
 export function isPrefixAt(buffer: Uint8Array, at: number, length: number, bits: number, text: Prefix): boolean {
-  if (bitsOf(text) !== bits) return false;
+  if (prefixBits(text) !== bits) return false;
   if (length === IPV4_BYTES) return ipv4Number(text) === numberAt(buffer, at);
   return formatAddress(buffer, at, length) === networkPart(text);
 }
@@ -74,7 +74,7 @@ function hexDigit(code: number): number {
 }
 
 /** An IPv4 address, or that of a prefix, as a signed number of 32 bits; undefined for IPv6. */
-function ipv4Number(text: string): number | undefined {
+export function ipv4Number(text: string): number | undefined {
   let number = 0;
   let octet = 0;
   for (let at = 0; at < text.length; at++) {
@@ -98,14 +98,16 @@ function numberAt(buffer: Uint8Array, at: number): number {
   return (buffer[at] << 24) | (buffer[at + 1] << 16) | (buffer[at + 2] << 8) | buffer[at + 3];
 }
 
-function bitsOf(prefix: Prefix): number {
+/** The length of a prefix. */
+export function prefixBits(prefix: Prefix): number {
   let bits = 0;
   for (let at = prefix.lastIndexOf('/') + 1; at < prefix.length; at++)
     bits = bits * 10 + prefix.charCodeAt(at) - DIGIT_ZERO;
   return bits;
 }
 
-function networkPart(text: Address | Prefix): Address {
+/** The address, or the first one of the prefix. */
+export function networkPart(text: Address | Prefix): Address {
   return text.includes('/') ? networkAddress(text as Prefix) : (text as Address);
 }
 

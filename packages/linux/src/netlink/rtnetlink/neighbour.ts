@@ -4,6 +4,7 @@ import { HEADER_BYTES, readU16, readU32 } from '../message.js';
 import type { Write } from '../protocol.js';
 import { AddressFamily, MessageFlag, MessageType, writeFlags } from '../protocol.js';
 import { AttributeReader, MessageWriter } from './attributes.js';
+import type { MessageRoom } from './message-room.js';
 import type { NeighbourState } from './neighbour-message.js';
 import { NEIGHBOUR_FIXED, NeighbourAttribute, NeighbourFlag, stateName, stateNumber } from './neighbour-message.js';
 
@@ -60,8 +61,8 @@ export interface NeighbourSpec extends NeighbourKey {
   readonly state?: NeighbourState;
 }
 
-export function newNeighbour(spec: NeighbourSpec, write: Write): Uint8Array {
-  const writer = begin(MessageType.newNeighbour, writeFlags(write), spec);
+export function newNeighbour(spec: NeighbourSpec, write: Write, room?: MessageRoom): Uint8Array {
+  const writer = begin(MessageType.newNeighbour, writeFlags(write), spec, room);
   writer.setU16(HEADER_BYTES + 8, stateNumber(spec.state ?? 'permanent'));
   writer.setU8(HEADER_BYTES + 11, 1); // RTN_UNICAST, as ip(8) and flanneld send it
   writer.mac(NeighbourAttribute.linkLayerAddress, spec.mac);
@@ -69,8 +70,8 @@ export function newNeighbour(spec: NeighbourSpec, write: Write): Uint8Array {
 }
 
 /** Removes a neighbour; ENOENT if it is not there. */
-export function deleteNeighbour(key: NeighbourKey): Uint8Array {
-  return begin(MessageType.deleteNeighbour, 0, key).finish();
+export function deleteNeighbour(key: NeighbourKey, room?: MessageRoom): Uint8Array {
+  return begin(MessageType.deleteNeighbour, 0, key, room).finish();
 }
 
 /** Asks for one neighbour; ENOENT if it is not there. For {@link NetlinkPort.query}. */
@@ -92,8 +93,8 @@ export function dumpNeighbours(filter: NeighbourFilter = {}): Uint8Array {
   return writer.finish();
 }
 
-function begin(type: number, flags: number, { index, address }: NeighbourKey): MessageWriter {
-  const writer = new MessageWriter(type, flags, NEIGHBOUR_FIXED, 80);
+function begin(type: number, flags: number, { index, address }: NeighbourKey, room?: MessageRoom): MessageWriter {
+  const writer = new MessageWriter(type, flags, NEIGHBOUR_FIXED, 80, room);
   writer.setU8(HEADER_BYTES, address.includes(':') ? AddressFamily.ipv6 : AddressFamily.ipv4);
   writer.setU32(HEADER_BYTES + 4, index);
   writer.address(NeighbourAttribute.destination, address);

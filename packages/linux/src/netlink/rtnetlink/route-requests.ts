@@ -4,6 +4,8 @@ import { HEADER_BYTES } from '../message.js';
 import type { Write } from '../protocol.js';
 import { AddressFamily, MessageFlag, MessageType, writeFlags } from '../protocol.js';
 import { MessageWriter } from './attributes.js';
+import { prefixBits } from './match.js';
+import type { MessageRoom } from './message-room.js';
 import { METRIC_MTU, NexthopFlag, ROUTE_FIXED, RouteAttribute, RouteFlag } from './route.js';
 import type { RouteScope, RouteType } from './route-names.js';
 import { RouteProtocol, RouteTable, scopeNumber, typeNumber } from './route-names.js';
@@ -46,8 +48,8 @@ export interface RouteSpec {
  * through a gateway joins others of that key to a multipath route if it is added with `append`, or with `create` flags
  * but without `exclusive` (net/ipv6/ip6_fib.c).
  */
-export function newRoute(spec: RouteSpec, write: Write): Uint8Array {
-  const writer = begin(MessageType.newRoute, writeFlags(write), spec);
+export function newRoute(spec: RouteSpec, write: Write, room?: MessageRoom): Uint8Array {
+  const writer = begin(MessageType.newRoute, writeFlags(write), spec, room);
   writer.setU8(HEADER_BYTES + 5, spec.protocol ?? RouteProtocol.boot);
   writer.setU8(HEADER_BYTES + 6, scopeNumber(spec.scope ?? usualScope(spec)));
   writer.setU8(HEADER_BYTES + 7, typeNumber(spec.type ?? 'unicast'));
@@ -62,8 +64,8 @@ export function newRoute(spec: RouteSpec, write: Write): Uint8Array {
 export type RouteMatch = Omit<RouteSpec, 'mtu' | 'prefSrc'>;
 
 /** Deletes a route; ESRCH if there is none. */
-export function deleteRoute(match: RouteMatch): Uint8Array {
-  const writer = begin(MessageType.deleteRoute, 0, match);
+export function deleteRoute(match: RouteMatch, room?: MessageRoom): Uint8Array {
+  const writer = begin(MessageType.deleteRoute, 0, match, room);
   if (match.protocol !== undefined) writer.setU8(HEADER_BYTES + 5, match.protocol);
   writer.setU8(HEADER_BYTES + 6, scopeNumber(match.scope ?? 'nowhere')); // nowhere: any, in a deletion
   if (match.type !== undefined) writer.setU8(HEADER_BYTES + 7, typeNumber(match.type));
@@ -121,21 +123,19 @@ export function dumpRoutes(filter: RouteFilter = {}): Uint8Array {
   return writer.finish();
 }
 
-function begin(type: number, flags: number, route: RouteSpec): MessageWriter {
+function begin(type: number, flags: number, route: RouteSpec, room?: MessageRoom): MessageWriter {
   const { destination, source, table = RouteTable.main } = route;
-  const writer = new MessageWriter(type, flags, ROUTE_FIXED, 128);
-  const slash = destination.indexOf('/');
-  const length = Number(destination.slice(slash + 1));
+  const writer = new MessageWriter(type, flags, ROUTE_FIXED, 128, room);
+  const bits = prefixBits(destination);
   writer.setU8(HEADER_BYTES, AddressFamily[addressFamily(destination)]);
-  writer.setU8(HEADER_BYTES + 1, length);
+  writer.setU8(HEADER_BYTES + 1, bits);
   writer.setU8(HEADER_BYTES + 3, route.tos ?? 0);
   if (table < 256) writer.setU8(HEADER_BYTES + 4, table);
   else writer.u32(RouteAttribute.table, table);
-  if (length > 0) writer.address(RouteAttribute.destination, destination.slice(0, slash) as Address);
+  if (bits > 0) writer.address(RouteAttribute.destination, destination);
   if (source !== undefined) {
-    const end = source.indexOf('/');
-    writer.setU8(HEADER_BYTES + 2, Number(source.slice(end + 1)));
-    writer.address(RouteAttribute.source, source.slice(0, end) as Address);
+    writer.setU8(HEADER_BYTES + 2, prefixBits(source));
+    writer.address(RouteAttribute.source, source);
   }
   return writer;
 }
