@@ -22,6 +22,7 @@ export class LinkTable {
   readonly #listeners = new Set<(change: LinkChange) => void>();
   readonly #stopListening: () => void;
   #loaded: Promise<void> | undefined;
+  #isLoaded = false;
 
   constructor(
     private readonly session: KernelSession,
@@ -38,16 +39,19 @@ export class LinkTable {
       },
       lost: () => {
         this.#loaded = undefined;
+        this.#isLoaded = false;
       },
     });
   }
 
-  /** Resolves when the table has been read since the last loss of notifications. */
+  /** Whether the table has been read since the last loss of notifications, for those who must not wait a turn for it. */
+  get isReady(): boolean {
+    return this.#isLoaded;
+  }
+
+  /** Resolves when {@link isReady}. */
   ready(): Promise<void> {
-    this.#loaded ??= this.#load().catch((error: unknown) => {
-      this.#loaded = undefined;
-      throw error;
-    });
+    this.#loaded ??= this.#begin();
     return this.#loaded;
   }
 
@@ -87,6 +91,20 @@ export class LinkTable {
   close(): void {
     this.#stopListening();
     this.#listeners.clear();
+  }
+
+  #begin(): Promise<void> {
+    const loaded = this.#load().then(
+      () => {
+        // What was lost meanwhile is read by another load.
+        if (this.#loaded === loaded) this.#isLoaded = true;
+      },
+      (error: unknown) => {
+        if (this.#loaded === loaded) this.#loaded = undefined;
+        throw error;
+      },
+    );
+    return loaded;
   }
 
   async #load(): Promise<void> {

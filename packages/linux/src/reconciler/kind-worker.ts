@@ -8,6 +8,7 @@ import type { Entry, Owner } from './entry.js';
 import type { DumpFilter, Kind, KindSink, KernelObject, Shadow, Sighting } from './kind.js';
 import { Patience } from './patience.js';
 import type { Restraint } from './restraint.js';
+import { ReadAhead } from './read-ahead.js';
 import { ReadSighting } from './read-sighting.js';
 import type { ScopeState } from './scope-state.js';
 
@@ -38,6 +39,8 @@ export type Claim = (actual: KernelObject, wanted: (other: KernelObject) => Kern
 export interface WorkerContext {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Ends whatever waits for the kernel. */
+  readonly signal: AbortSignal;
   /** Whether to say that something keeps being undone. */
   readonly restraint: Restraint;
   /** Asks for another round. */
@@ -59,6 +62,9 @@ export class KindWorker {
   readonly #strays = new Map<string, { count: number; since: number }>();
   readonly #echoes: Echoes | undefined;
   #readAll = true;
+  #reading = false;
+  /** A read of everything that is under way before its round. */
+  #ahead: ReadAhead | undefined;
   #dumps = 0;
   #failing = false;
   #spareUntil = -Infinity;
@@ -76,6 +82,7 @@ export class KindWorker {
   /** Wants an object. Whether it must be written is found out by the next read, if one is due, else it is written. */
   want(object: KernelObject, owner: Owner): void {
     this.#watch();
+    if (this.#readAll && this.kind.scan && !this.#reading) this.#ahead ??= this.#readAhead();
     this.table.want(object, owner, this.#readAll ? Status.Unknown : Status.Dirty);
   }
 
@@ -107,12 +114,15 @@ export class KindWorker {
   claim(scope: ScopeState, claim: Claim): void {
     this.#watch();
     this.#claims.set(scope, [...(this.#claims.get(scope) ?? []), claim]);
-    this.readAll();
+    // A read that has judged nothing yet will judge by this claim too.
+    if (this.#ahead && !this.#ahead.told) this.context.wake();
+    else this.readAll();
   }
 
   /** Reads everything in the next round. */
   readAll(): void {
     this.#readAll = true;
+    this.#dropAhead();
     this.context.wake();
   }
 
@@ -127,10 +137,15 @@ export class KindWorker {
 
   /** Finds out what is there, as far as that is in doubt. */
   async read(signal: AbortSignal): Promise<void> {
-    if (!this.inDoubt) return;
+    if (!this.inDoubt) {
+      // Begun for what is not wanted any more.
+      this.#dropAhead();
+      return;
+    }
     const all = this.#readAll || this.#suspects.size > MANY_LINKS;
     const links = [...this.#suspects];
     this.#suspects.clear();
+    this.#reading = true;
     try {
       if (all) await this.#readPart(undefined, signal);
       else for (const link of links) await this.#readPart(link, signal);
@@ -138,6 +153,8 @@ export class KindWorker {
     } catch (error) {
       for (const link of links) this.#suspects.add(link);
       throw error;
+    } finally {
+      this.#reading = false;
     }
   }
 
@@ -251,11 +268,39 @@ export class KindWorker {
     for (const entry of entries) if (this.kind.link?.(entries.objectOf(entry)) === link) action(entry);
   }
 
-  async #readPart(link: string | undefined, signal: AbortSignal): Promise<void> {
+  /** Begins to read everything. */
+  #readAhead(): ReadAhead {
+    this.shadows.clear();
     const dump = (this.#dumps += 1);
-    if (link === undefined) this.shadows.clear();
-    const filter = { wanted: () => this.#wantedObjects(), ...(link === undefined ? {} : { link }) };
+    const filter = { wanted: () => this.#wantedObjects() };
+    return new ReadAhead(
+      dump,
+      (each) => this.#look(filter, each, this.context.signal),
+      (sighting) => this.#found(sighting, dump),
+    );
+  }
+
+  #dropAhead(): void {
+    this.#ahead?.abandon();
+    this.#ahead = undefined;
+  }
+
+  async #readWhole(): Promise<number> {
+    const ahead = this.#ahead ?? this.#readAhead();
+    this.#ahead = undefined;
+    await ahead.done;
+    return ahead.dump;
+  }
+
+  async #readLink(link: string, signal: AbortSignal): Promise<number> {
+    const dump = (this.#dumps += 1);
+    const filter = { wanted: () => this.#wantedObjects(), link };
     await this.#look(filter, (sighting) => this.#found(sighting, dump), signal);
+    return dump;
+  }
+
+  async #readPart(link: string | undefined, signal: AbortSignal): Promise<void> {
+    const dump = await (link === undefined ? this.#readWhole() : this.#readLink(link, signal));
     const missing = (entry: Entry): void => {
       if (this.table.entries.wasSeen(entry, dump)) return;
       this.#differs(entry);
@@ -263,7 +308,7 @@ export class KindWorker {
       const stuck = link === undefined ? Status.Waiting : Status.Failed;
       if (this.table.entries.statusOf(entry) === stuck) this.table.mark(entry, Status.Dirty);
     };
-    if (link === undefined) for (const entry of this.table.entries) missing(entry);
+    if (link === undefined) this.table.entries.forEach(missing);
     else this.#eachOnLink(link, missing);
   }
 

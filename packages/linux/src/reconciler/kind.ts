@@ -87,7 +87,9 @@ export interface Kind<D extends KernelObject = KernelObject> {
    */
   dump(filter: DumpFilter, each: (actual: D) => void, signal: AbortSignal): Promise<void>;
   /**
-   * As {@link dump}, for kinds that can tell whether an object is as wanted without reading all of it. Used in its place.
+   * As {@link dump}, for kinds that can tell whether an object is as wanted without reading all of it. Used in its place,
+   * and begun as soon as the first object is wanted, so that `filter.wanted` may not give all; `each` is not to be called
+   * before the turn in which it is begun has ended.
    */
   scan?(filter: DumpFilter, each: (sighting: Sighting<D>) => void, signal: AbortSignal): Promise<void>;
   /**

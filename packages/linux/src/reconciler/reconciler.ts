@@ -64,6 +64,7 @@ export class Reconciler implements ScopeHost {
     this.#workerContext = {
       clock: this.#clock,
       logger: this.#logger,
+      signal: this.#abort.signal,
       restraint: new Restraint(),
       wake: () => this.#wake(),
       wrote: (kind, count) => {
@@ -194,11 +195,12 @@ export class Reconciler implements ScopeHost {
   }
 
   #wake(): void {
-    if (this.#abort.signal.aborted) return;
+    // First what costs nothing: a snapshot asks for a round with each of its peers.
     if (this.#running) {
       this.#again = true;
       return;
     }
+    if (this.#abort.signal.aborted) return;
     // Whatever is wanted in this turn of the event loop goes into one round.
     this.#running = new Promise<void>((resolve) => setImmediate(resolve))
       .then(() => this.#rounds())
