@@ -27,7 +27,6 @@ export class DeclarativeNetwork implements Network {
   readonly reachChanges$: Observable<readonly string[]>;
   readonly #reachChanges = new Subject<readonly string[]>();
   readonly #scope: Scope;
-  readonly #peers = new Map<string, Lease>();
   /** Why peers are not reached, other than by the kernel's refusal. */
   readonly #unreached = new Map<string, string>();
   /** Peers for which nothing is wanted although nothing is wrong with them. */
@@ -111,7 +110,7 @@ export class DeclarativeNetwork implements Network {
       this.#report();
       return;
     }
-    const gone = new Set(this.#peers.keys());
+    const gone = new Set(this.#peers());
     for (const lease of update.leases) {
       this.#setPeer(lease);
       gone.delete(lease.key);
@@ -124,7 +123,7 @@ export class DeclarativeNetwork implements Network {
 
   reaches(peer: string): boolean {
     const waits = this.#pathless.has(peer) || this.#undecided.has(peer) || this.#unreached.has(peer);
-    return !waits && this.#peers.has(peer);
+    return !waits && this.#lease(peer) !== undefined;
   }
 
   settled(options: { readonly signal: AbortSignal }): Promise<void> {
@@ -132,7 +131,7 @@ export class DeclarativeNetwork implements Network {
   }
 
   status(): NetworkStatus {
-    const { objects, pending, failed } = this.#scope.status();
+    const { owners, objects, pending, failed } = this.#scope.status();
     const problems: NetworkProblem[] = [];
     for (const [peer, message] of this.#unreached) {
       if (problems.length === MOST_PROBLEMS) break;
@@ -141,7 +140,9 @@ export class DeclarativeNetwork implements Network {
     for (const { owner, message } of this.#scope.problems(MOST_PROBLEMS - problems.length)) {
       problems.push(owner === SELF ? { message } : { peer: owner, message });
     }
-    return { peers: this.#peers.size, objects, pending, failed: failed + this.#unreached.size, problems };
+    // This host is an owner too, until all is removed.
+    const peers = Math.max(0, owners - 1);
+    return { peers, objects, pending, failed: failed + this.#unreached.size, problems };
   }
 
   close(options: { readonly remove?: boolean } = {}): Promise<void> {
@@ -189,8 +190,8 @@ export class DeclarativeNetwork implements Network {
 
   #replan(peers?: Iterable<string>): void {
     const changed: string[] = [];
-    for (const key of peers ?? this.#peers.keys()) {
-      const lease = this.#peers.get(key);
+    for (const key of peers ?? this.#peers()) {
+      const lease = this.#lease(key);
       if (!lease) continue;
       const before = this.reaches(key);
       this.#planPeer(lease);
@@ -202,14 +203,13 @@ export class DeclarativeNetwork implements Network {
   }
 
   #setPeer(lease: Lease): void {
-    this.#peers.set(lease.key, lease);
     if (this.design.watched) this.design.watch?.follow(lease.key, this.design.watched(lease));
     this.#planPeer(lease);
   }
 
   #planPeer(lease: Lease): void {
     const { objects, problem, undecided } = this.design.peer(lease, this.#context);
-    this.#scope.set(lease.key, objects);
+    this.#scope.set(lease.key, objects, lease);
     if (objects.length > 0) this.#pathless.delete(lease.key);
     else this.#pathless.add(lease.key);
     if (undecided) this.#undecided.add(lease.key);
@@ -231,8 +231,17 @@ export class DeclarativeNetwork implements Network {
     else this.logger.warn(`${name}: ${others} peers are not reached; from now on only the status says which`);
   }
 
+  *#peers(): Iterable<string> {
+    for (const owner of this.#scope.owners()) if (owner !== SELF) yield owner;
+  }
+
+  /** A peer's lease, which is kept beside what is wanted for it. */
+  #lease(peer: string): Lease | undefined {
+    return this.#scope.source(peer) as Lease | undefined;
+  }
+
   #deletePeer(key: string): void {
-    if (!this.#peers.delete(key)) return;
+    if (!this.#lease(key)) return;
     this.design.watch?.follow(key, []);
     this.#unreached.delete(key);
     this.#pathless.delete(key);

@@ -2,6 +2,7 @@ import { NOBODY, Status } from './entry.js';
 import type { Entry, Owner } from './entry.js';
 import type { KernelObject, Sighting } from './kind.js';
 import type { ObjectIndex } from './object-index.js';
+import { PagedList } from './paged-list.js';
 
 const FIRST_CAPACITY = 16;
 /** The end of a chain. */
@@ -14,8 +15,8 @@ const NO_OBJECT: KernelObject = { kind: '' };
  * Keys are told by hashes in chains, so that nobody has to make a text of each.
  */
 export class EntryTable {
-  readonly #objects: KernelObject[] = [];
-  readonly #owners: Owner[] = [];
+  readonly #objects = new PagedList<KernelObject>();
+  readonly #owners = new PagedList<Owner>();
   #statuses = new Uint8Array(FIRST_CAPACITY);
   /** The number of the dump that saw it last. */
   #dumps = new Int32Array(FIRST_CAPACITY);
@@ -36,7 +37,7 @@ export class EntryTable {
   /** The entry whose object has the key of this one. `hash` is the object's, for callers that have it. */
   find(object: KernelObject, hash = this.index.hash(object)): Entry | undefined {
     for (let at = this.#head(hash); at !== NONE; at = this.#next[at]) {
-      if (this.#hashes[at] === (hash | 0) && this.index.sameKey(this.#objects[at], object)) return at;
+      if (this.#hashes[at] === (hash | 0) && this.index.sameKey(this.#objects.get(at), object)) return at;
     }
     return undefined;
   }
@@ -45,7 +46,7 @@ export class EntryTable {
   findSeen(sighting: Sighting): Entry | undefined {
     const { hash } = sighting;
     for (let at = this.#head(hash); at !== NONE; at = this.#next[at]) {
-      if (this.#hashes[at] === (hash | 0) && sighting.hasKeyOf(this.#objects[at])) return at;
+      if (this.#hashes[at] === (hash | 0) && sighting.hasKeyOf(this.#objects.get(at))) return at;
     }
     return undefined;
   }
@@ -53,8 +54,8 @@ export class EntryTable {
   /** Adds an entry. There must be none with its key, and nobody may be looking through all of them. */
   add(object: KernelObject, owner: Owner, status: Status, hash = this.index.hash(object)): Entry {
     const at = this.#takePlace();
-    this.#objects[at] = object;
-    this.#owners[at] = owner;
+    this.#objects.set(at, object);
+    this.#owners.set(at, owner);
     this.#statuses[at] = status;
     this.#dumps[at] = 0;
     this.#hashes[at] = hash;
@@ -70,8 +71,8 @@ export class EntryTable {
     for (let at = this.#head(hash); at !== entry; before = at, at = this.#next[at]) if (at === NONE) return;
     if (before === NONE) this.#heads[hash & (this.#heads.length - 1)] = this.#next[entry];
     else this.#next[before] = this.#next[entry];
-    this.#objects[entry] = NO_OBJECT;
-    this.#owners[entry] = NOBODY;
+    this.#objects.set(entry, NO_OBJECT);
+    this.#owners.set(entry, NOBODY);
     this.#statuses[entry] = Status.Gone;
     this.#next[entry] = this.#free;
     this.#free = entry;
@@ -79,20 +80,20 @@ export class EntryTable {
   }
 
   objectOf(entry: Entry): KernelObject {
-    return this.#objects[entry];
+    return this.#objects.get(entry);
   }
 
   /** Gives an entry another object with the same key. */
   setObject(entry: Entry, object: KernelObject): void {
-    this.#objects[entry] = object;
+    this.#objects.set(entry, object);
   }
 
   ownerOf(entry: Entry): Owner {
-    return this.#owners[entry];
+    return this.#owners.get(entry);
   }
 
   setOwner(entry: Entry, owner: Owner): void {
-    this.#owners[entry] = owner;
+    this.#owners.set(entry, owner);
   }
 
   statusOf(entry: Entry): Status {

@@ -21,16 +21,37 @@ export enum Status {
   Gone,
 }
 
-const NOTHING: readonly KernelObject[] = [];
-
-/** Who wants objects: a peer, a device. */
+/**
+ * Who wants objects: a peer, a device. There are as many as hosts and nearly all want at most three objects, so these have
+ * fields: a list of its own for each would take as much again.
+ */
 export class Owner {
-  objects = NOTHING;
+  #first: KernelObject | undefined;
+  #second: KernelObject | undefined;
+  #third: KernelObject | undefined;
+  #more: readonly KernelObject[] | undefined;
+  /** What the objects are derived from, if whoever wants them has it kept. */
+  source: unknown;
 
   constructor(
     readonly name: string,
     readonly scope: ScopeState,
   ) {}
+
+  /** A list of what is wanted, made for each who asks. */
+  get objects(): readonly KernelObject[] {
+    const objects: KernelObject[] = [];
+    if (this.#first) objects.push(this.#first);
+    if (this.#second) objects.push(this.#second);
+    if (this.#third) objects.push(this.#third);
+    if (this.#more) objects.push(...this.#more);
+    return objects;
+  }
+
+  set objects(objects: readonly KernelObject[]) {
+    [this.#first, this.#second, this.#third] = objects;
+    this.#more = objects.length > 3 ? objects.slice(3) : undefined;
+  }
 }
 
 /** Who has the places that no entry has. */

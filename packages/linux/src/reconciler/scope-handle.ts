@@ -19,16 +19,21 @@ export class ScopeHandle implements Scope {
     private readonly reconciler: ScopeHost,
   ) {}
 
-  set(owner: string, objects: readonly KernelObject[]): void {
+  set(owner: string, objects: readonly KernelObject[], source?: unknown): void {
     if (this.state.closed) throw closedError();
     let known = this.#owners.get(owner);
     if (!known) this.#owners.set(owner, (known = new Owner(owner, this.state)));
     const before = known.objects;
     known.objects = objects;
+    known.source = source;
     for (const object of objects) this.reconciler.worker(object.kind).want(object, known);
     this.#unwantAllBut(objects, before, known);
     this.#stirred = true;
     this.reconciler.wake();
+  }
+
+  source(owner: string): unknown {
+    return this.#owners.get(owner)?.source;
   }
 
   delete(owner: string): void {

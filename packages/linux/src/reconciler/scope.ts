@@ -22,8 +22,15 @@ export interface ScopeStatus {
  * changes. All calls return at once; the work is done in the background and retried for as long as it is wanted.
  */
 export interface Scope {
-  /** All that this owner wants, in place of what it wanted before. The list is kept: it must not change any more. */
-  set(owner: string, objects: readonly KernelObject[]): void;
+  /**
+   * All that this owner wants, in place of what it wanted before.
+   *
+   * @param source what the objects are derived from, kept for {@link source}: a second table of 50,000 owners would take
+   * 2 MB.
+   */
+  set(owner: string, objects: readonly KernelObject[], source?: unknown): void;
+  /** What was given with the objects of an owner; undefined without any, or if there is no such owner. */
+  source(owner: string): unknown;
   /** The owner wants nothing any more. */
   delete(owner: string): void;
   /** The owners of this scope whose names begin with `prefix`. */
