@@ -1,4 +1,5 @@
 // The suite must bite on the kernel too: backends that are wrong in one way each, and the test that has to find it.
+import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
 import { hostGw } from '@overlay/backend-host-gw';
 import { vxlan } from '@overlay/backend-vxlan';
@@ -46,12 +47,47 @@ function claims(factory: Factory<Linux>, more: Partial<BackendSupports>): Factor
   };
 }
 
-const BROKEN: readonly (readonly [what: string, factory: Factory<Linux>, caughtBy: string])[] = [
+/** A backend beside which its host does something to packets that it passes on, by rules of nftables. */
+function meddles(factory: Factory<Linux>, chain: string): Factory<Linux> {
+  return broken(factory, {
+    backend: (of, { netns }) => ({
+      open: async (context) => {
+        const rules = `table inet meddling {\n chain passing {\n ${chain}\n }\n}\n`;
+        execFileSync('nsenter', [`--net=${netns}`, 'nft', '-f', '-'], { input: rules, timeout: 10_000 });
+        return of.open(context);
+      },
+    }),
+  });
+}
+
+const FORWARD = 'type filter hook forward priority 0; policy accept';
+
+const BROKEN: readonly (readonly [what: string, factory: Factory<Linux>, caughtBy: string, because?: RegExp])[] = [
   ['forgets the forwarding entries', without(vx, 'fdb'), 'join-ipv4'],
   ['forgets the neighbours', without(vx, 'neighbour'), 'join-ipv6'],
   ['tells an MTU that is too large', tells(vx, (state) => ({ ...state, mtu: state.mtu + 1 })), 'mtu-exact-ipv4'],
   ['tells an MTU that is too small', tells(gw, (state) => ({ ...state, mtu: state.mtu - 1 })), 'mtu-exact-ipv6'],
   ['tells an MTU that is far too large', tells(vx, (state) => ({ ...state, mtu: 1500 })), 'full-size-tcp-udp'],
+  // 128 bytes in a datagram.
+  ['loses packets of one size', meddles(vx, `${FORWARD}; ip length 156 drop`), 'every-size', /-1 in the place/],
+  [
+    'loses the ends of the largest datagrams',
+    meddles(vx, `${FORWARD}; ip frag-off & 0x1fff > 5000 drop`),
+    'larger-than-mtu',
+    /-1 in the place/,
+  ],
+  [
+    'sends what pods send as its own',
+    meddles(gw, 'type nat hook postrouting priority 100; ip saddr 10.244.0.0/16 oifname "eth0" masquerade'),
+    'source-kept',
+    /nothing arrives with the source/,
+  ],
+  [
+    'carries a hundred packets a second',
+    meddles(gw, `${FORWARD}; meta l4proto tcp limit rate over 100/second drop`),
+    'throughput-share',
+    /pods carry \d+ of \d+ Mbit/,
+  ],
   [
     'leaks the objects of peers that went',
     withScope(vx, (scope) => ({ delete: (owner) => (owner === '' ? scope.delete(owner) : undefined) })),
@@ -116,8 +152,11 @@ async function outcomeOf(factory: Factory<Linux>, id: string): Promise<Outcome> 
 describe('a backend that', () => {
   test.each(BROKEN)(
     '%s is caught',
-    async (_what, factory, caughtBy) => {
-      expect(await outcomeOf(factory, caughtBy)).toMatchObject({ id: caughtBy, result: 'failed' });
+    async (_what, factory, caughtBy, because = /./) => {
+      expect(await outcomeOf(factory, caughtBy)).toMatchObject({
+        ...{ id: caughtBy, result: 'failed' },
+        reason: expect.stringMatching(because),
+      });
     },
     90_000,
   );

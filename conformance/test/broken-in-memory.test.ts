@@ -1,10 +1,11 @@
 // The suite must bite: backends that are wrong in one way each are found, by the test that names the fault and by few others.
 import { describe, expect, test } from '@jest/globals';
 import type { Outcome } from '@overlay/conformance';
+import type { BackendSupports } from '@overlay/core';
 import { TestSequence } from '@overlay/conformance';
 import { backendConformance, memoryEnvironment } from '@overlay/conformance/backend';
 import type { BrokenBackend } from './broken/in-memory.js';
-import { BROKEN_IN_MEMORY } from './broken/in-memory.js';
+import { BROKEN_IN_MEMORY, supports } from './broken/in-memory.js';
 import { good } from './broken/rewire.js';
 
 /** All that can be looked at in memory in a moment. */
@@ -44,6 +45,25 @@ async function certain(run: Run, limit: number): Promise<readonly string[]> {
 test('the good one that they are made of fails nothing', async () => {
   expect(await certain({ factory: good, beside: { Channel: 2 } }, 0)).toEqual([]);
 }, 60_000);
+
+describe('a backend that says that it does not carry', () => {
+  const lacking: readonly (readonly [what: string, lacks: Partial<BackendSupports>, test: string])[] = [
+    ['IPv4', { ipv4: false, dualStack: false }, 'refuse-ipv4'],
+    ['IPv6', { ipv6: false, dualStack: false }, 'refuse-ipv6'],
+    ['both at once', { dualStack: false }, 'refuse-dual'],
+  ];
+
+  test.each(lacking)('%s is good all the same, and looked at for that', async (_what, lacks, id) => {
+    const passed: string[] = [];
+    const sequence = new TestSequence();
+    backendConformance({
+      ...{ framework: sequence, environment: memoryEnvironment(), factory: supports(lacks), profiles: ['Core'] },
+      onOutcome: (outcome) => (outcome.result === 'passed' ? passed.push(outcome.id) : undefined),
+    });
+    await sequence.runAtOnce();
+    expect(passed).toEqual(expect.arrayContaining(['declares', id]));
+  });
+});
 
 describe('a backend that', () => {
   test.each(BROKEN_IN_MEMORY.map((broken) => [broken.what, broken] as const))(

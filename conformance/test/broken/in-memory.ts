@@ -1,7 +1,7 @@
 // Backends that are wrong in one way each, made of the reference backend.
 import type { MemoryKernel } from '@overlay/backend-memory';
 import { openMemory } from '@overlay/backend-memory';
-import type { JsonObject, Lease, LeaseUpdate, PerFamily, Prefix } from '@overlay/core';
+import type { BackendSupports, JsonObject, Lease, LeaseUpdate, PerFamily, Prefix } from '@overlay/core';
 import { addressAt, OverlayError, parsePrefix, prefixContains } from '@overlay/core';
 import { map, take } from 'rxjs';
 import type { Factory } from './alter.js';
@@ -62,7 +62,8 @@ function remembers(part: (first: Lease, now: Lease) => Lease): Factory<MemoryKer
   });
 }
 
-function supports(more: object): Factory<MemoryKernel> {
+/** The reference backend, which says otherwise what it can do. */
+export function supports(more: object): Factory<MemoryKernel> {
   return (kernel) => {
     const made = good(kernel);
     const claimed = { ...made.supports, ...more };
@@ -70,8 +71,34 @@ function supports(more: object): Factory<MemoryKernel> {
   };
 }
 
+/** Families that the factory promises, and the backend does not have. */
+function promisesMore(lacks: Partial<BackendSupports>): Factory<MemoryKernel> {
+  return broken(good, { backend: (of) => ({ supports: { ...of.supports, ...lacks } }) });
+}
+
+/** More peers than a backend may have that counts them in 14 bits. */
+const MOST_PEERS = 16_384;
+
 export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
   // What it says of itself
+  {
+    what: 'says only when it is made that it has no IPv4',
+    factory: promisesMore({ ipv4: false, dualStack: false }),
+    caughtBy: 'refuse-ipv4',
+    atMost: 2,
+  },
+  {
+    what: 'says only when it is made that it has no IPv6',
+    factory: promisesMore({ ipv6: false, dualStack: false }),
+    caughtBy: 'refuse-ipv6',
+    atMost: 2,
+  },
+  {
+    what: 'says only when it is made that it has no two families at once',
+    factory: promisesMore({ dualStack: false }),
+    caughtBy: 'refuse-dual',
+    atMost: 2,
+  },
   { what: 'says a feature that nobody knows', factory: supports({ teleports: true }), caughtBy: 'declares' },
   {
     what: 'says that it carries IPv6, and does not',
@@ -109,6 +136,25 @@ export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
     factory: wants((object) => (isTunnel(object) ? { ...object, name: 'mem' } : { ...object, tunnel: 'mem' })),
     beside: { Channel: 2 },
     caughtBy: 'two-instances',
+  },
+  {
+    what: 'carries one family, whichever comes first',
+    factory: withScope((scope) => ({
+      set: (owner, objects) => {
+        const routes = objects.filter(isRoute);
+        const [first] = routes.map(({ destination }) => destination.includes(':'));
+        const kept = objects.filter((object) => !isRoute(object) || object.destination.includes(':') === first);
+        scope.set(owner, kept);
+      },
+    })),
+    caughtBy: 'join-dual',
+    atMost: 40,
+  },
+  {
+    what: 'says that it does not reach beyond a router, and does',
+    factory: supports({ crossesSubnets: false }),
+    caughtBy: 'join-routed-refused',
+    atMost: 1,
   },
   // Sizes
   {
@@ -301,6 +347,23 @@ export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
     atMost: 12,
   },
   {
+    what: 'mends what was undone once, and not what is undone again',
+    factory: withKinds((kind) => {
+      const undone = new Set<string>();
+      return {
+        watch: (sink) => {
+          const deleted: typeof sink.deleted = (object) => {
+            const key = kind.key(object);
+            if (!undone.has(key)) sink.deleted(object);
+            undone.add(key);
+          };
+          return kind.watch?.({ ...sinkOf(sink), deleted }) ?? ((): void => undefined);
+        },
+      };
+    }),
+    caughtBy: 'heal-again',
+  },
+  {
     what: 'mends routes, and no devices',
     factory: withKinds((kind) => (kind.name === 'memory-tunnel' ? { watch: undefined } : {})),
     caughtBy: 'heal-device-down',
@@ -328,6 +391,16 @@ export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
     caughtBy: 'host-address-changed',
   },
   // Restart
+  {
+    what: 'publishes after a restart the address that it had before',
+    factory: broken(good, {
+      backend: (of) => ({
+        attributes$: (context) =>
+          of.attributes$(context).pipe(map((attributes) => context.previous?.attributes ?? attributes)),
+      }),
+    }),
+    caughtBy: 'restart-host-moved',
+  },
   {
     what: 'removes what is left over before it knows its peers',
     factory: broken(good, {
@@ -399,6 +472,36 @@ export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
     }),
     caughtBy: 'scale-one-moves',
     profiles: ['Scale'],
+  },
+  {
+    what: 'puts no more peers in place than it can count',
+    factory: withScope((scope) => {
+      const owners = new Set<string>();
+      return {
+        set: (owner, objects) => {
+          owners.add(owner);
+          scope.set(owner, owners.size > MOST_PEERS ? [] : objects);
+        },
+        delete: (owner) => {
+          owners.delete(owner);
+          scope.delete(owner);
+        },
+      };
+    }),
+    caughtBy: 'scale-tens-of-thousands',
+    profiles: ['Scale'],
+  },
+  // With others
+  {
+    what: "publishes what flannel's lease has no place for",
+    factory: (kernel) =>
+      broken(supports({ flannelInterop: true }), {
+        backend: (of) => ({
+          attributes$: (context) => of.attributes$(context).pipe(map((attributes) => ({ ...attributes, Rack: 'b7' }))),
+        }),
+      })(kernel),
+    caughtBy: 'interop-lease',
+    profiles: ['Interop'],
   },
   // What is left on the host
   {

@@ -133,8 +133,11 @@ export const scale: readonly BackendTest[] = [
     features: [],
     needs: [],
     run: async (context) => {
-      const { crowd, opened } = await crowded(context, context.single);
+      const { crowd, opened, host } = await crowded(context, context.single);
+      const before = (await host.view()).size;
       await crowd(TENS_OF_THOUSANDS);
+      const there = (await host.view()).size - before;
+      ok(there >= TENS_OF_THOUSANDS, `${TENS_OF_THOUSANDS} peers, and ${there} objects`);
       await crowd(0);
       ok(opened.network.status().objects < FEW, 'what is wanted without peers');
     },
