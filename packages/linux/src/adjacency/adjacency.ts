@@ -1,4 +1,4 @@
-import { makePrefix, prefixContains } from '@overlay/core';
+import { makePrefix } from '@overlay/core';
 import type { Address, Clock, Host, Prefix } from '@overlay/core';
 import type { KernelEvents } from '../kernel/events.js';
 import type { LinkTable } from '../kernel/link-table.js';
@@ -11,6 +11,7 @@ import { decodeRoute } from '../netlink/rtnetlink/route.js';
 import { lookupRoute } from '../netlink/rtnetlink/route-requests.js';
 import type { NeighbourState } from '../netlink/rtnetlink/neighbour-message.js';
 import type { PeerWatch } from '../network/design.js';
+import { OnLink } from './on-link.js';
 import { Resolution } from './resolution.js';
 import { DIRECT, judgeRoute } from './verdict.js';
 import type { RouteAnswer, Verdict } from './verdict.js';
@@ -46,14 +47,13 @@ const FEW_NEIGHBOURS = 256;
  */
 export class Adjacency implements PeerWatch {
   readonly #context: AdjacencyContext;
-  readonly #peers = new Map<string, readonly Address[]>();
   /** Which peers an address is followed for: nearly always one, and then a set of its own would be most of the memory. */
   readonly #users = new Map<Address, string | Set<string>>();
   readonly #answers = new Map<Address, RouteAnswer>();
   readonly #asking = new Set<Address>();
   readonly #resolution = new Resolution();
   readonly #listeners = new Set<(peers?: Iterable<string>) => void>();
-  readonly #onLink = new Map<string, Prefix[]>();
+  readonly #onLink = new Map<string, OnLink>();
   /** What the kernel knows of all neighbours, by device and address; kept only where it matters. */
   readonly #states = new Map<string, NeighbourState>();
   readonly #stops: (() => void)[] = [];
@@ -88,11 +88,7 @@ export class Adjacency implements PeerWatch {
     return () => this.#listeners.delete(listener);
   }
 
-  follow(peer: string, addresses: readonly Address[]): void {
-    const before = this.#peers.get(peer) ?? [];
-    // A list that grew has room for 17.
-    if (addresses.length > 0) this.#peers.set(peer, addresses.slice());
-    else this.#peers.delete(peer);
+  follow(peer: string, addresses: readonly Address[], before: readonly Address[]): void {
     for (const address of before) if (!addresses.includes(address)) this.#unuse(address, peer);
     for (const address of addresses) this.#use(address, peer);
   }
@@ -123,10 +119,7 @@ export class Adjacency implements PeerWatch {
   }
 
   #byRoute(address: Address, via: Host['interface']): Verdict | undefined {
-    const prefixes = this.#onLink.get(via.name) ?? [];
-    if (prefixes.some((prefix) => prefixContains(prefix, address))) {
-      return judgeRoute(address, { link: via.name }, via);
-    }
+    if (this.#onLink.get(via.name)?.has(address)) return judgeRoute(address, { link: via.name }, via);
     const answer = this.#answers.get(address);
     if (answer) return judgeRoute(address, answer, via);
     void this.#ask([address]);
@@ -212,7 +205,7 @@ export class Adjacency implements PeerWatch {
       }),
     );
     this.#onLink.clear();
-    for (const [name, prefixes] of found) this.#onLink.set(name, prefixes);
+    for (const [name, prefixes] of found) this.#onLink.set(name, new OnLink(prefixes));
   }
 
   async #readNeighbours(): Promise<void> {
@@ -267,7 +260,7 @@ export class Adjacency implements PeerWatch {
   }
 
   async #again(): Promise<void> {
-    const before = JSON.stringify([...this.#onLink]);
+    const before = this.#described();
     try {
       await this.#readPrefixes();
     } catch {
@@ -275,8 +268,12 @@ export class Adjacency implements PeerWatch {
       return this.#soon();
     }
     if (this.#closed) return;
-    if (JSON.stringify([...this.#onLink]) !== before) this.#tell();
+    if (this.#described() !== before) this.#tell();
     await this.#ask([...this.#answers.keys()]);
+  }
+
+  #described(): string {
+    return JSON.stringify([...this.#onLink].map(([name, { prefixes }]) => [name, prefixes]));
   }
 
   #scheduleProbes(): void {

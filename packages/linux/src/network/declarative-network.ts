@@ -1,5 +1,6 @@
 import { abortError, errorText, silentLogger } from '@overlay/core';
 import type {
+  Address,
   Lease,
   LeaseUpdate,
   Logger,
@@ -17,6 +18,7 @@ import type { NetworkContext, NetworkDesign } from './design.js';
 
 /** The owner of what belongs to this host. Not a lease's key: those are never empty. */
 const SELF = '';
+const NONE: readonly Address[] = [];
 const MOST_PROBLEMS = 100;
 /** Peers that are not reached and get a log line each. */
 const MOST_LINES = 10;
@@ -203,8 +205,16 @@ export class DeclarativeNetwork implements Network {
   }
 
   #setPeer(lease: Lease): void {
-    if (this.design.watched) this.design.watch?.follow(lease.key, this.design.watched(lease));
+    this.#follow(lease.key, lease);
     this.#planPeer(lease);
+  }
+
+  /** Has a peer's addresses watched, instead of those that it had until now. */
+  #follow(peer: string, lease: Lease | undefined): void {
+    const { design } = this;
+    if (!design.watch || !design.watched) return;
+    const known = this.#lease(peer);
+    design.watch.follow(peer, lease ? design.watched(lease) : NONE, known ? design.watched(known) : NONE);
   }
 
   #planPeer(lease: Lease): void {
@@ -242,7 +252,7 @@ export class DeclarativeNetwork implements Network {
 
   #deletePeer(key: string): void {
     if (!this.#lease(key)) return;
-    this.design.watch?.follow(key, []);
+    this.#follow(key, undefined);
     this.#unreached.delete(key);
     this.#pathless.delete(key);
     this.#undecided.delete(key);

@@ -35,8 +35,11 @@ export interface OwnMark {
 export interface PeerWatch {
   /** Says which peers have to be planned again; every one if it says nothing. */
   changes(listener: (peers?: Iterable<string>) => void): () => void;
-  /** The addresses whose way has to be known for this peer. None: it is not watched any more. */
-  follow(peer: string, addresses: readonly Address[]): void;
+  /**
+   * The addresses whose way has to be known for this peer, and those that had to be until now. None: it is not watched any
+   * more. Whoever calls has the peer's lease, and with it both: a table of them here would be most of the memory.
+   */
+  follow(peer: string, addresses: readonly Address[], before: readonly Address[]): void;
   close(): void;
 }
 
@@ -52,6 +55,6 @@ export interface NetworkDesign {
   /** How objects of ours are known from a previous run. Asked again when the context changes. */
   marks(context: () => NetworkContext): readonly OwnMark[];
   readonly watch?: PeerWatch;
-  /** The addresses of a peer to follow with {@link watch}. */
+  /** The addresses of a peer to follow with {@link watch}; they follow from the lease alone. */
   watched?(lease: Lease): readonly Address[];
 }

@@ -46,11 +46,7 @@ export function directRoutes(init: DirectRoutesInit, lease: Lease, { host, lease
 }
 
 /** The addresses to which a peer's direct routes lead. */
-export function directAddresses(lease: Lease): readonly Address[] {
-  const addresses: Address[] = [];
-  for (const family of FAMILIES) {
-    const address = lease.attributes[family]?.publicIP;
-    if (address !== undefined) addresses.push(address);
-  }
-  return addresses;
+export function directAddresses({ attributes: { ipv4, ipv6 } }: Lease): readonly Address[] {
+  if (ipv4 && ipv6) return [ipv4.publicIP, ipv6.publicIP];
+  return ipv4 ? [ipv4.publicIP] : ipv6 ? [ipv6.publicIP] : [];
 }
