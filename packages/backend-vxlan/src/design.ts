@@ -42,10 +42,14 @@ export class VxlanDesign implements NetworkDesign {
   readonly name: string;
   readonly watch?: Adjacency;
   readonly #families: readonly Family[];
+  /** The devices' names: one text each, which all peers' objects share. */
+  readonly #devices: Readonly<Record<Family, string>>;
 
   constructor(private readonly init: VxlanDesignInit) {
+    const { vni } = init.options;
     this.name = endpointId(init.options);
     this.#families = FAMILIES.filter((family) => init.netConf[family] !== undefined);
+    this.#devices = { ipv4: deviceName('ipv4', vni), ipv6: deviceName('ipv6', vni) };
     if (init.adjacency) this.watch = init.adjacency;
   }
 
@@ -60,8 +64,7 @@ export class VxlanDesign implements NetworkDesign {
       const type = lease.attributes.backendType || 'none';
       return { objects: [], problem: `it publishes the backend type ${type}, and this network is vxlan` };
     }
-    const [family, ...others] = this.#families;
-    if (family && others.length === 0) return this.#peerObjects(family, lease, context);
+    if (this.#families.length === 1) return this.#peerObjects(this.#families[0], lease, context);
     const plans = this.#families.map((each) => this.#peerObjects(each, lease, context));
     const objects = plans.flatMap((plan) => plan.objects);
     const problem = plans.flatMap((plan) => plan.problem ?? []).join('; ');
@@ -78,8 +81,8 @@ export class VxlanDesign implements NetworkDesign {
   }
 
   marks(): readonly OwnMark[] {
-    const { linux, netConf, recordedNetworks, options } = this.init;
-    const devices = new Set(this.#families.map((family) => deviceName(family, options.vni)));
+    const { linux, netConf, recordedNetworks } = this.init;
+    const devices = new Set(this.#families.map((family) => this.#devices[family]));
     const inside = (address: Address): boolean => {
       const conf = netConf[addressFamily(address)];
       if (conf !== undefined && prefixContains(conf.network, address)) return true;
@@ -119,7 +122,7 @@ export class VxlanDesign implements NetworkDesign {
     const local = host[family]?.address;
     if (!subnet || !local) return [];
     const { options, linux } = this.init;
-    const link = deviceName(family, options.vni);
+    const link = this.#devices[family];
     return [
       {
         kind: 'link',
@@ -158,7 +161,7 @@ export class VxlanDesign implements NetworkDesign {
     const { vni, mac } = parseVtepData(endpoint.data);
     if (!mac) return { objects: [], problem: `its ${family} backend data has no VtepMAC` };
     const { options, linux } = this.init;
-    const link = deviceName(family, options.vni);
+    const link = this.#devices[family];
     const gateway = networkAddress(subnet);
     const objects: LinuxObject[] = [
       { kind: 'neighbour', link, address: gateway, mac },

@@ -49,7 +49,10 @@ export class Owner {
   }
 
   set objects(objects: readonly KernelObject[]) {
-    [this.#first, this.#second, this.#third] = objects;
+    // Not by destructuring, which takes an iterator for each of 50,000.
+    this.#first = objects[0];
+    this.#second = objects[1];
+    this.#third = objects[2];
     this.#more = objects.length > 3 ? objects.slice(3) : undefined;
   }
 }

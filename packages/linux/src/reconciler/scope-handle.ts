@@ -6,6 +6,8 @@ import type { ScopeHost } from './scope-host.js';
 import { closedError } from './scope-state.js';
 import type { ScopeState } from './scope-state.js';
 
+const NOTHING: readonly KernelObject[] = [];
+
 /** A scope as its network sees it. */
 export class ScopeHandle implements Scope {
   readonly #owners = new Map<string, Owner>();
@@ -22,8 +24,8 @@ export class ScopeHandle implements Scope {
   set(owner: string, objects: readonly KernelObject[], source?: unknown): void {
     if (this.state.closed) throw closedError();
     let known = this.#owners.get(owner);
+    const before = known ? known.objects : NOTHING;
     if (!known) this.#owners.set(owner, (known = new Owner(owner, this.state)));
-    const before = known.objects;
     known.objects = objects;
     known.source = source;
     for (const object of objects) this.reconciler.worker(object.kind).want(object, known);
