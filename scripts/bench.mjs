@@ -22,8 +22,13 @@ function takeBackend(given) {
   return { backend: joined ?? given[at + 1], rest: [...given.slice(0, at), ...given.slice(at + width)] };
 }
 
-/** Benchmarks that need no backend. */
-const stores = { kube: 'kube.mjs' };
+/** Benchmarks of stores, which read their arguments themselves. */
+const stores = {
+  kube: 'kube.mjs',
+  etcd: 'etcd.mjs',
+  agents: 'agents.mjs',
+  acquisitions: 'acquisitions.mjs',
+};
 const store = Object.hasOwn(stores, process.argv[2] ?? '') ? stores[process.argv[2]] : undefined;
 
 const { backend = process.argv[2] === 'start' ? 'vxlan' : undefined, rest } = takeBackend(process.argv.slice(2));
@@ -34,7 +39,10 @@ if (store === undefined && (backend === undefined || !backends.includes(backend)
       'usage: npm run --silent bench -- scale --backend NAME --hosts N [--json]\n' +
       '       npm run --silent bench -- throughput --backend NAME [--json]\n' +
       '       npm run --silent bench -- start [--backend NAME] [--rounds N] [--idle SECONDS] [--json]\n' +
-      '       npm run --silent bench -- kube [--agent] [--nodes N] [--rounds N] [--patches N] [--json]\n',
+      '       npm run --silent bench -- kube [--agent] [--nodes N] [--rounds N] [--patches N] [--json]\n' +
+      '       npm run --silent bench -- etcd [--hosts N] [--backend NAME] [--rounds N] [--changes N] [--json]\n' +
+      '       npm run --silent bench -- agents [--hosts N] [--backend NAME] [--json]\n' +
+      '       npm run --silent bench -- acquisitions [--hosts N] [--processes N] [--rounds N]\n',
   );
   process.exit(2);
 }

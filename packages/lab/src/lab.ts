@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import path from 'node:path';
 import type { Family } from '@overlay/core';
 import { abortError, OverlayError, throwIfAborted } from '@overlay/core';
@@ -77,6 +78,8 @@ export class Lab implements AsyncDisposable {
   async waitReady(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<readonly ReadyHost[]> {
     const failed = new AbortController();
     const signal = AbortSignal.any([failed.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+    // One for each host, which is more than Node takes for a mistake.
+    setMaxListeners(0, signal);
     const ends = await Promise.allSettled(
       this.hosts.map(async (host) => {
         try {

@@ -2,15 +2,14 @@
 // host of its own, in one process or several, their watches not started. Prints one JSON object.
 //
 //   node scripts/bench/stores/acquisitions.mjs [--hosts 1000] [--processes 1] [--rounds 3]
-import { fork, spawn } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import os from 'node:os';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { withEtcd } from './etcd-process.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 const load = (name) => import(path.join(root, 'packages', name, 'dist', 'index.js'));
@@ -60,44 +59,6 @@ async function share({ from, to, endpoint, prefix, netConf }) {
   await new Promise((resolve) => process.once('message', resolve));
   await Promise.all(hosts.map(({ manager }) => manager.close()));
   process.disconnect();
-}
-
-async function freePorts(count) {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))));
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
-/** Runs one etcd as long as the work lasts. */
-async function withEtcd(work) {
-  const directory = mkdtempSync(path.join(os.tmpdir(), 'overlay-bench-etcd-'));
-  const [client, peer] = await freePorts(2);
-  const [url, peerUrl] = [`http://127.0.0.1:${client}`, `http://127.0.0.1:${peer}`];
-  const etcd = spawn(
-    'etcd',
-    [
-      ...['--name', 'bench', '--data-dir', directory, '--listen-client-urls', url, '--advertise-client-urls', url],
-      ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
-      ...['--initial-cluster', `bench=${peerUrl}`, '--unsafe-no-fsync', '--log-level=error'],
-    ],
-    { stdio: 'ignore' },
-  );
-  const ended = new Promise((resolve) => etcd.once('exit', resolve).once('error', resolve));
-  try {
-    for (let left = 200; ; left--) {
-      const answer = await globalThis.fetch(`${url}/health`).catch(() => undefined);
-      if (answer?.ok) break;
-      if (left === 0 || etcd.exitCode !== null || etcd.pid === undefined) throw new Error('etcd does not start');
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    return await work({ url, pid: etcd.pid });
-  } finally {
-    etcd.kill('SIGKILL');
-    await ended;
-    rmSync(directory, { recursive: true, force: true });
-  }
 }
 
 function median(values) {

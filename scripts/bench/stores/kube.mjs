@@ -5,7 +5,7 @@
 //
 // With --agent it is overlayd that is measured, until the kernel has the routes to all Nodes; that needs root.
 // With --etcd of a version before 3.4.31 the API server does not stream lists, and they are read whole.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import path from 'node:path';
 import process from 'node:process';
@@ -13,7 +13,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { buildKubernetes } from '../../kubernetes/build.mjs';
-import { makeUnderlay, measureAgent } from './kube-agent.mjs';
+import { inNamespace, isInNamespace, makeUnderlay } from './agent-in-namespace.mjs';
+import { measureAgent } from './kube-agent.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 const support = (name) => import(path.join(root, 'packages', 'subnet-kube', 'test-dist', 'support', `${name}.js`));
@@ -179,14 +180,7 @@ for (const key of ['nodes', 'rounds', 'patches']) {
   process.stderr.write(`bench: --${key}: expected a whole number of at least 1, got ${values[key]}\n`);
   process.exit(2);
 }
-/** The same once more, in a network namespace that goes with it. */
-function inNamespace() {
-  const args = ['--net', process.execPath, ...process.argv.slice(1)];
-  const done = spawnSync('unshare', args, { stdio: 'inherit', env: { ...process.env, OVERLAY_BENCH_NAMESPACE: '1' } });
-  return done.status ?? 1;
-}
-
-if (values.agent && process.env.OVERLAY_BENCH_NAMESPACE === undefined) process.exit(inNamespace());
+if (values.agent && !isInNamespace()) process.exit(inNamespace());
 try {
   const numbers = Object.fromEntries(['nodes', 'rounds', 'patches'].map((key) => [key, Number(values[key])]));
   const result = await run({ ...numbers, etcd: values.etcd, agent: values.agent });

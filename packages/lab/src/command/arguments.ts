@@ -74,7 +74,7 @@ export function parseLabArguments(argv: readonly string[]): LabArguments {
     .exitOverride()
     .allowExcessArguments(false)
     .helpCommand(false)
-    .addOption(new Option('--hosts <n>', 'number of hosts').default(3).argParser(integerFrom(2, MAX_HOSTS)))
+    .addOption(new Option('--hosts <n>', 'number of hosts').default(3).argParser(integerFrom(2, MAX_HOSTS.flat)))
     .addOption(
       new Option('--backend <type>', 'vxlan, host-gw, … (default: as --net-conf says, else vxlan)').argParser(
         backendType,

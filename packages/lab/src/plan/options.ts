@@ -11,7 +11,7 @@ export interface LabOptions {
    * `ovl-<id>`. Default: six random hexadecimal digits.
    */
   readonly name?: string;
-  /** Number of hosts, 1 to 100. */
+  /** Number of hosts: 1 to 240 on one segment, to 160 with `routed`. */
   readonly hosts: number;
   /** Default `flat`. */
   readonly underlay?: Underlay;
@@ -43,8 +43,8 @@ export interface LabShape {
   readonly avoid: readonly Prefix[];
 }
 
-/** Most hosts that a lab has: each has one /24 of the underlay in the `routed` layout. */
-export const MAX_HOSTS = 100;
+/** Most hosts that a lab has: the last byte of an address numbers them, and in `routed` the one before numbers segments. */
+export const MAX_HOSTS: Readonly<Record<Underlay, number>> = { flat: 240, routed: 160 };
 /** Most pods that one host of a lab starts with. */
 export const MAX_PODS = 50;
 
@@ -82,7 +82,7 @@ export function labShape(options: LabOptions, randomId: () => string): LabShape 
   return {
     id,
     underlay,
-    hosts: integer('hosts', options.hosts, 1, MAX_HOSTS),
+    hosts: integer('hosts', options.hosts, 1, MAX_HOSTS[underlay]),
     families: FAMILIES.filter((family) => wanted.includes(family)),
     pods: integer('pods', options.pods ?? 1, 0, MAX_PODS),
     mtu: integer('mtu', options.mtu ?? 1500, 1280, 65535),

@@ -38,9 +38,9 @@ describe('planTopology', () => {
   test.each(['flat', 'routed'] as const)(
     'the largest %s lab has distinct addresses inside their segments',
     (underlay) => {
-      const { hosts } = plan({ hosts: MAX_HOSTS, underlay, families: ['ipv4', 'ipv6'] });
+      const { hosts } = plan({ hosts: MAX_HOSTS[underlay], underlay, families: ['ipv4', 'ipv6'] });
       const all = hosts.flatMap((host) => [host.addresses.ipv4, host.addresses.ipv6]);
-      expect(new Set(all).size).toBe(2 * MAX_HOSTS);
+      expect(new Set(all).size).toBe(2 * MAX_HOSTS[underlay]);
       for (const { addresses, segment } of hosts) {
         for (const family of ['ipv4', 'ipv6'] as const) {
           const address = addresses[family];
@@ -65,9 +65,10 @@ describe('planTopology', () => {
   });
 
   test.each<[Partial<LabOptions>, string]>([
-    [{ hosts: 0 }, 'lab: hosts: expected an integer from 1 to 100, got 0'],
-    [{ hosts: 101 }, 'lab: hosts: expected an integer from 1 to 100, got 101'],
-    [{ hosts: 2.5 }, 'lab: hosts: expected an integer from 1 to 100, got 2.5'],
+    [{ hosts: 0 }, 'lab: hosts: expected an integer from 1 to 240, got 0'],
+    [{ hosts: 241 }, 'lab: hosts: expected an integer from 1 to 240, got 241'],
+    [{ hosts: 161, underlay: 'routed' }, 'lab: hosts: expected an integer from 1 to 160, got 161'],
+    [{ hosts: 2.5 }, 'lab: hosts: expected an integer from 1 to 240, got 2.5'],
     [{ pods: -1 }, 'lab: pods: expected an integer from 0 to 50, got -1'],
     [{ mtu: 1279 }, 'lab: mtu: expected an integer from 1280 to 65535, got 1279'],
     [{ mtu: NaN }, 'lab: mtu: expected an integer from 1280 to 65535, got NaN'],
