@@ -1,7 +1,8 @@
 // Writes the `references` of every tsconfig, and the list in tsconfig.build.json, from the dependencies in package.json:
 // one truth for what depends on what. `--check` writes nothing and fails where a file differs.
 //
-// - PACKAGE/tsconfig.json (sources) references the workspaces in dependencies, peerDependencies, optionalDependencies.
+// - PACKAGE/tsconfig.json (sources) references the workspaces in dependencies, peerDependencies, optionalDependencies; a
+//   private package's also those in devDependencies.
 // - PACKAGE/*/tsconfig.json (tests and conformance runs) references the package's sources and, besides, the workspaces in
 //   devDependencies: a cycle is impossible, because nothing references a test project.
 // A project without a single source file is left out until it has one.
@@ -74,7 +75,7 @@ for (const workspace of packages.values()) {
   if (existsSync(path.join(folder, 'tsconfig.json'))) {
     await putReferences(
       path.join(folder, 'tsconfig.json'),
-      workspaceDependencies(manifest, sourceTable)
+      workspaceDependencies(manifest, manifest.private ? [...sourceTable, 'devDependencies'] : sourceTable)
         .filter(ready)
         .map((dependency) => relative(folder, dependency.folder)),
     );

@@ -35,11 +35,12 @@ function fromPackage({ version = '', author, homepage, repository, bugs }: Packa
   const { name: person, email } = personOf(author);
   const scope = /^@([^/]+)\//.exec(name)?.[1];
   const source = (typeof repository === 'string' ? repository : repository?.url) ?? '';
+  const url = homepage ?? source.replace(/^git\+/, '').replace(/\.git$/, '');
   const issues = typeof bugs === 'string' ? bugs : (bugs?.url ?? bugs?.email);
   return {
     organization: person ?? scope ?? name,
     project: name,
-    url: homepage ?? source.replace(/^git\+/, '').replace(/\.git$/, ''),
+    ...(url === '' ? {} : { url }),
     version,
     contact: [issues, email].filter((each) => each !== undefined),
   };

@@ -6,8 +6,8 @@ export interface Implementation {
   readonly organization: string;
   /** Its name: `overlay vxlan`. */
   readonly project: string;
-  /** Where it can be found. */
-  readonly url: string;
+  /** Where it can be found, if there is such a page. */
+  readonly url?: string;
   /** What was tested: a released version, or a commit; not a branch, which is another one tomorrow. */
   readonly version: string;
   /** Whom to ask: mail addresses, handles, pages. */
@@ -34,7 +34,8 @@ export function checkImplementation(implementation: Implementation): Implementat
     if (typeof value !== 'string' || !/^\S(?:[^\n]*\S)?$/.test(value)) throw wrong(key, 'a text of one line', value);
   }
   const { url, version, contact } = implementation;
-  if (typeof url !== 'string' || !/^https?:\/\/\S+$/.test(url)) throw wrong('url', 'an http(s) URL', url);
+  if (url !== undefined && (typeof url !== 'string' || !/^https?:\/\/\S+$/.test(url)))
+    throw wrong('url', 'an http(s) URL', url);
   if (BRANCHES.includes(version.toLowerCase())) throw wrong('version', 'a version or a commit, not a branch', version);
   if (!Array.isArray(contact) || contact.some((each) => typeof each !== 'string' || each === '')) {
     throw wrong('contact', 'a list of texts', contact);

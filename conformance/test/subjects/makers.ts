@@ -7,5 +7,5 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 
 /** Who makes the packages of this repository. All have one version. */
 export function ours(project: string): Implementation {
-  return { organization: 'overlay', project, url: 'https://overlay.example', version, contact: [] };
+  return { organization: 'overlay', project, version, contact: [] };
 }

@@ -1,4 +1,4 @@
-import { FAMILIES, readOptions } from '@overlay/core';
+import { FAMILIES, hostAttributes, readOptions } from '@overlay/core';
 import type {
   AttributesContext,
   Backend,
@@ -139,12 +139,8 @@ class MemoryBackend implements Backend {
   }
 
   #attributes(host: Host): LeaseAttributes {
-    const endpoints: { ipv4?: Endpoint; ipv6?: Endpoint } = {};
-    for (const family of this.#families) {
-      const own = host[family];
-      if (own) endpoints[family] = { publicIP: own.publicIP, data: { Channel: this.#channel } };
-    }
-    return { backendType: TYPE, ...endpoints };
+    const { netConf } = this.init;
+    return hostAttributes({ backendType: TYPE, netConf, host, data: () => ({ Channel: this.#channel }) });
   }
 
   get #name(): string {

@@ -1,20 +1,17 @@
-import { addressFamily, FAMILIES, networkAddress, addressBits, prefixContains } from '@overlay/core';
+import { FAMILIES, networkAddress, addressBits, prefixContains } from '@overlay/core';
 import type { Address, BackendInit, Family, Host, Lease, Mac, Prefix } from '@overlay/core';
 import type {
-  AddressObject,
   Adjacency,
   DevicePlan,
-  FdbObject,
   Linux,
   LinuxObject,
-  NeighbourObject,
   NetworkContext,
   NetworkDesign,
   OwnMark,
   PeerPlan,
   RouteObject,
 } from '@overlay/linux';
-import { PROTOCOL_BOOT } from '@overlay/linux';
+import { insideNetworks, PROTOCOL_BOOT } from '@overlay/linux';
 import type { VxlanOptions } from './options.js';
 import { endpointId } from './options.js';
 import { deviceName, parseVtepData } from './vtep.js';
@@ -82,30 +79,19 @@ export class VxlanDesign implements NetworkDesign {
 
   marks(): readonly OwnMark[] {
     const { linux, netConf, recordedNetworks } = this.init;
-    const devices = new Set(this.#families.map((family) => this.#devices[family]));
-    const inside = (address: Address): boolean => {
-      const conf = netConf[addressFamily(address)];
-      if (conf !== undefined && prefixContains(conf.network, address)) return true;
-      return recordedNetworks?.some((network) => prefixContains(network, address)) ?? false;
-    };
+    const devices = this.#families.map((family) => this.#devices[family]);
+    const inside = (address: Address): boolean =>
+      insideNetworks(netConf, address) ||
+      (recordedNetworks?.some((network) => prefixContains(network, address)) ?? false);
     return [
-      ...linux.marks(this.init),
-      {
-        kind: 'address',
-        claim: (actual) => {
-          const { link, address } = actual as AddressObject;
-          return devices.has(link) && inside(address);
-        },
-      },
-      { kind: 'neighbour', claim: (actual) => devices.has((actual as NeighbourObject).link) },
-      { kind: 'fdb', claim: (actual) => devices.has((actual as FdbObject).link) },
+      ...linux.marks({ netConf, devices, ...(recordedNetworks && { recordedNetworks }) }),
       // Exactly what flanneld leaves for a peer: no other program makes routes of this shape on this device.
       {
         kind: 'route',
         claim: (actual) => {
           const route = actual as RouteObject;
           return (
-            devices.has(route.link) &&
+            devices.includes(route.link) &&
             route.protocol === PROTOCOL_BOOT &&
             route.onlink &&
             route.gateway === networkAddress(route.destination) &&

@@ -82,6 +82,8 @@ export { formatSubnetEnv, parseSubnetEnv } from './subnet-env.js';
 
 // The host, backends and networks
 export type { Host, HostAddress, HostInterface, HostState } from './host.js';
+export type { HostAttributesInit } from './host-attributes.js';
+export { hostAttributes } from './host-attributes.js';
 export type {
   AttributesContext,
   Backend,

@@ -1,5 +1,5 @@
 // One network namespace for one agent
-export type { LinuxOptions, LinuxPreflightWish } from './linux.js';
+export type { LinuxMarksWish, LinuxOptions, LinuxPreflightWish } from './linux.js';
 export { Linux, openLinux } from './linux.js';
 
 // Networks as data
@@ -26,6 +26,7 @@ export type {
   HostSettingsObject,
   LinkObject,
   LinuxObject,
+  MacvlanAttributes,
   NeighbourObject,
   RouteObject,
   VethAttributes,
@@ -41,7 +42,10 @@ export type { OpenNetlinkOptions } from './netlink/socket.js';
 export { openNetlink } from './netlink/socket.js';
 export type { NativeAddon } from './native-addon.js';
 export { loadAddon } from './native-addon.js';
-export type { Link } from './netlink/rtnetlink/link.js';
+export type { NetlinkMessage } from './netlink/message.js';
+export type { InterfaceAddress } from './netlink/rtnetlink/address.js';
+export type { AddrGenMode, Link, MacvlanMode, OperState } from './netlink/rtnetlink/link.js';
+export type { Vxlan } from './netlink/rtnetlink/vxlan.js';
 
 // This process
 export { releaseProgramPages } from './process/program-pages.js';

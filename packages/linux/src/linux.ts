@@ -4,6 +4,7 @@ import type {
   Clock,
   Family,
   Finding,
+  Host,
   HostState,
   Logger,
   Metrics,
@@ -35,11 +36,10 @@ import type { NetlinkPort } from './netlink/port.js';
 import { netnsProcFiles } from './proc/netns-files.js';
 import type { Link } from './netlink/rtnetlink/link.js';
 import { openNetlink } from './netlink/socket.js';
-import { commonMarks } from './network/marks.js';
+import { commonMarks, deviceMarks } from './network/marks.js';
 import type { OwnMark } from './network/design.js';
 import { readPodInterfaces } from './pods/pod-interfaces.js';
 import { preflightAll } from './preflight/all.js';
-import type { PreflightWish } from './preflight/all.js';
 import { netnsRunTool } from './preflight/run-tool.js';
 import type { TunnelDevice } from './preflight/udp-port.js';
 import { ownProcFiles } from './proc/files.js';
@@ -75,12 +75,21 @@ export interface LinuxOptions {
 }
 
 /** What a backend has {@link Linux.preflight} look for. */
-export type LinuxPreflightWish = Omit<PreflightWish, 'files' | 'tunnel' | 'run' | 'device'> & {
+export interface LinuxPreflightWish extends Pick<BackendInit, 'netConf'> {
+  /** Absent while the host is not known; then nothing about its interface is checked. */
+  readonly host?: Host;
+  readonly signal: AbortSignal;
   /** The kernel's name for the sort of device that is to be made: `vxlan`. */
   readonly kind?: string;
   /** The UDP port of a tunnel, its VNI if it has one, and the names of its devices. */
   readonly tunnel?: { readonly port: number; readonly vni?: number; readonly names: readonly string[] };
-};
+}
+
+/** What a network's objects are known by in {@link Linux.marks}. */
+export interface LinuxMarksWish extends Pick<BackendInit, 'netConf' | 'recordedNetworks'> {
+  /** The names of the network's devices: permanent entries on them, and addresses inside the networks, are its own. */
+  readonly devices?: readonly string[];
+}
 
 /**
  * One network namespace of Linux for one agent: its kernel's objects, the reconciler that keeps them as wanted, and what
@@ -180,10 +189,11 @@ export class Linux {
   }
 
   /** How objects of this agent are known from a previous run. */
-  marks({ netConf, recordedNetworks }: Pick<BackendInit, 'netConf' | 'recordedNetworks'>): readonly OwnMark[] {
+  marks({ devices = [], ...networks }: LinuxMarksWish): readonly OwnMark[] {
     const { alias, routeProtocol } = this;
     const routeMetric = (destination: Prefix): number => this.#metric(destination);
-    return commonMarks({ alias, routeProtocol, netConf, routeMetric, ...(recordedNetworks && { recordedNetworks }) });
+    const common = commonMarks({ alias, routeProtocol, routeMetric, ...networks });
+    return devices.length === 0 ? common : [...common, ...deviceMarks(devices, networks)];
   }
 
   /** Tells which hosts are on this link. With `confirmed` they also have to answer. */

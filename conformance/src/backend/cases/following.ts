@@ -2,6 +2,7 @@ import { equal, ok } from 'node:assert/strict';
 import type { Address, PerFamily } from '@overlay/core';
 import { addressAt } from '@overlay/core';
 import { until } from '../../suite/until.js';
+import { placeOfPeer } from './place-of-peer.js';
 import type { BackendTest, BackendTestContext } from '../context.js';
 import { joined, statusIsGood } from './joined.js';
 
@@ -24,16 +25,11 @@ async function addressChanged(context: BackendTestContext): Promise<void> {
   const becomes = Object.fromEntries(
     world.families.map((family) => [family, addressAt(prefixes[family] ?? ('' as never), 150)]),
   ) as PerFamily<Address>;
+  const follows = await placeOfPeer(other, was);
   await host.machine.readdress(was, becomes);
   for (const stream of streams) await stream.passes(context.timeouts.healHost);
   // Peers know the new address, and the old one no more.
-  for (const family of world.families) {
-    const [old, now] = [was[family] as Address, becomes[family] as Address];
-    await until(`a peer sends to ${now}, and not to ${old}`, context.timeouts.healHost, async () => {
-      const view = await other.view();
-      return view.mentions(now) && !view.mentions(old);
-    });
-  }
+  await follows(becomes, context);
   equal(JSON.stringify(host.running.agent.status().ownLease?.subnets), JSON.stringify(subnets), 'the subnet stays');
   for (const stream of streams) await stream.passes(context.timeouts.healHost);
   await statusIsGood(context, host);

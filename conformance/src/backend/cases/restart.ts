@@ -1,7 +1,7 @@
 import { deepEqual, equal, notEqual, ok } from 'node:assert/strict';
 import type { Address, PerFamily, Prefix } from '@overlay/core';
 import { addressAt } from '@overlay/core';
-import { until } from '../../suite/until.js';
+import { placeOfPeer } from './place-of-peer.js';
 import type { BackendTest, BackendTestContext } from '../context.js';
 import type { OverlayHost } from '../environment/overlay-host.js';
 import { FIRST_UNUSED } from '../environment/shared-store.js';
@@ -54,19 +54,14 @@ async function movedMeanwhile(context: BackendTestContext): Promise<void> {
   const becomes: PerFamily<Address> = Object.fromEntries(
     world.families.map((family) => [family, addressAt(prefixes[family] as Prefix, 151)]),
   );
+  const follows = await placeOfPeer(other, was);
   await host.machine.readdress(was, becomes);
   await host.start();
   equal(JSON.stringify(host.running.agent.status().ownLease?.subnets), subnets, 'the subnet stays');
   for (const stream of [...world.pings(host.pod, other.pod), ...world.pings(other.pod, host.pod)]) {
     await stream.passes(context.timeouts.healHost);
   }
-  for (const family of world.families) {
-    const [old, now] = [was[family] as Address, becomes[family] as Address];
-    await until(`a peer sends to ${now}, and not to ${old}`, context.timeouts.healHost, async () => {
-      const view = await other.view();
-      return view.mentions(now) && !view.mentions(old);
-    });
-  }
+  await follows(becomes, context);
 }
 
 export const restart: readonly BackendTest[] = [
@@ -126,10 +121,8 @@ export const restart: readonly BackendTest[] = [
       const world = await context.world({ hosts: 3 });
       const host = world.host(1);
       const id = 'moving';
-      const [here, there] = [
-        await world.leaseOf(world.host(2), FIRST_UNUSED, { id }),
-        await world.leaseOf(world.host(3), FIRST_UNUSED, { id }),
-      ];
+      const here = await world.leaseOf(world.host(2), FIRST_UNUSED, { id });
+      const there = { ...(await world.leaseOf(world.host(3), FIRST_UNUSED)), key: id };
       await host.start();
       world.store.set(there);
       await world.knows(host, 1);

@@ -40,6 +40,16 @@ interface Crowd {
   readonly oneMoves: (leases: readonly Lease[]) => Promise<Readonly<Record<string, number>>>;
 }
 
+/** A peer that is made up. */
+interface Place {
+  /** Its number, which its key and its subnet follow from. */
+  readonly n: number;
+  /** Where on the link it is. */
+  readonly at: number;
+  /** As which machine; another one publishes other data. By its number unless told. */
+  readonly as?: string;
+}
+
 async function crowded(context: BackendTestContext, family: FamilyChoice): Promise<Crowd> {
   const world = await context.world({ hosts: 2, family });
   const [host, spare] = [world.host(1), world.host(2)];
@@ -48,11 +58,11 @@ async function crowded(context: BackendTestContext, family: FamilyChoice): Promi
   const { network } = opened;
   const place = (number: number): PerFamily<Address> =>
     Object.fromEntries(world.families.map((each) => [each, addressAt(spare.machine.prefixes[each] as Prefix, number)]));
-  const leases = async (peers: readonly { readonly n: number; readonly at: number }[]): Promise<readonly Lease[]> => {
-    const hosts = peers.map(({ n, at }) => ({ hostId: `peer-${n}`, at: place(at) }));
+  const leases = async (peers: readonly Place[]): Promise<readonly Lease[]> => {
+    const hosts = peers.map(({ n, at, as = `peer-${n}` }) => ({ hostId: as, at: place(at) }));
     const all = await spare.attributesOfMany(hosts, netConf);
     return all.map((attributes, index) => ({
-      key: hosts[index].hostId,
+      key: `peer-${peers[index].n}`,
       subnets: subnetsOf(netConf, 10 + peers[index].n),
       attributes,
     }));
@@ -79,7 +89,7 @@ async function crowded(context: BackendTestContext, family: FamilyChoice): Promi
     },
     oneMoves: async (all) => {
       const n = all.length - 1;
-      const [moved] = await leases([{ n, at: MOVER_PLACE + 1 }]);
+      const [moved] = await leases([{ n, at: MOVER_PLACE + 1, as: 'mover' }]);
       const before = writesOf(opened);
       network.apply({ type: 'delta', set: [moved], deleted: [] });
       await settled();

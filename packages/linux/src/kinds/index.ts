@@ -5,6 +5,7 @@ export type {
   HostSettingsObject,
   LinkObject,
   LinuxObject,
+  MacvlanAttributes,
   NeighbourObject,
   RouteObject,
   VethAttributes,

@@ -21,6 +21,17 @@ export function compareLinks(actual: LinkObject, wanted: LinkObject): LinkDiffer
     const fixed = fixedDifference(actual.vxlan, wanted.vxlan);
     if (fixed !== undefined) return { verdict: 'recreate', reason: fixed };
   }
+  if (wanted.macvlan) {
+    // Without its alias it is still ours by the MAC, which nobody else has.
+    const ours = actual.alias === wanted.alias || actual.mac === wanted.mac;
+    if (!ours) return { verdict: 'foreign', reason: `its alias is ${actual.alias || 'not set'}` };
+    const { lower, mode } = wanted.macvlan;
+    const { macvlan } = actual;
+    if (macvlan?.lower !== lower || macvlan.mode !== mode) {
+      const found = macvlan ? `${macvlan.mode} on ${macvlan.lower || 'an interface elsewhere'}` : 'of another mode';
+      return { verdict: 'recreate', reason: `it is ${found} instead of ${mode} on ${lower}` };
+    }
+  }
   if (wanted.veth && actual.veth?.peer !== wanted.veth.peer) {
     const reason = `its other end is ${actual.veth?.peer || 'elsewhere'} instead of ${wanted.veth.peer}`;
     return { verdict: actual.alias === wanted.alias ? 'recreate' : 'foreign', reason };

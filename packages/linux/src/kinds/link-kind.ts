@@ -31,8 +31,8 @@ export function linkKind(context: LinkKindContext): Kind<LinkObject> {
     name: 'link',
     rank: 0,
     key: ({ name }) => name,
-    // The kernel deletes a VXLAN device with the interface that carries it. A TUN device waits for itself.
-    link: ({ vxlan, type, name }) => vxlan?.lower ?? (type === TUN ? name : undefined),
+    // The kernel deletes these devices with the interface that carries them. A TUN device waits for itself.
+    link: (object) => lowerOf(object) ?? (object.type === TUN ? object.name : undefined),
     same: (a, b) => JSON.stringify(a) === JSON.stringify(b),
     satisfies: (actual, wanted) => compareLinks(actual, wanted).verdict === 'equal',
     async dump({ wanted }, each) {
@@ -74,11 +74,16 @@ export function linkKind(context: LinkKindContext): Kind<LinkObject> {
   };
 }
 
+/** The interface that carries a device. */
+function lowerOf({ vxlan, macvlan }: LinkObject): string | undefined {
+  return vxlan?.lower ?? macvlan?.lower;
+}
+
 /** A device as the kernel has it, in the terms of what is wanted. */
 export function linkObject(link: Link, links: LinkTable): LinkObject {
   const { vxlan } = link;
   const lower = vxlan?.lowerIndex === undefined ? undefined : links.byIndex(vxlan.lowerIndex)?.name;
-  const peer = link.kind === 'veth' ? (peerOf(link, links)?.name ?? '') : undefined;
+  const peer = link.kind === 'veth' ? (carrierOf(link, links)?.name ?? '') : undefined;
   return {
     kind: 'link',
     name: link.name,
@@ -89,6 +94,7 @@ export function linkObject(link: Link, links: LinkTable): LinkObject {
     up: link.up,
     ...(link.noArp ? { noArp: true } : {}),
     ...(peer === undefined ? {} : { veth: { peer } }),
+    ...(link.macvlanMode ? { macvlan: { lower: carrierOf(link, links)?.name ?? '', mode: link.macvlanMode } } : {}),
     ...(vxlan
       ? {
           vxlan: {
@@ -104,8 +110,8 @@ export function linkObject(link: Link, links: LinkTable): LinkObject {
   };
 }
 
-/** The other end of a veth; undefined while it is in another network namespace. */
-function peerOf({ lowerIndex, lowerNetnsId }: Link, links: LinkTable): Link | undefined {
+/** The other end of a veth, or what a device is on; undefined while that is in another network namespace. */
+function carrierOf({ lowerIndex, lowerNetnsId }: Link, links: LinkTable): Link | undefined {
   return lowerIndex === undefined || lowerNetnsId !== undefined ? undefined : links.byIndex(lowerIndex);
 }
 
@@ -158,8 +164,9 @@ class LinkMaker {
   async #put(wanted: LinkObject, signal: AbortSignal): Promise<Outcome> {
     const { links } = this.context;
     this.#known.add(wanted.name);
-    const lower = wanted.vxlan && links.byName(wanted.vxlan.lower);
-    if (wanted.vxlan && !lower) return linkMissing(wanted.vxlan.lower);
+    const carrier = lowerOf(wanted);
+    const lower = carrier === undefined ? undefined : links.byName(carrier);
+    if (carrier !== undefined && !lower) return linkMissing(carrier);
     // What notifications told may be older than a change of our own.
     const found = await links.refresh(wanted.name, signal);
     if (!found) return this.#create(wanted, lower?.index, signal);
@@ -188,7 +195,7 @@ class LinkMaker {
     if (wanted.type === TUN) return linkMissing(wanted.name);
     const contended = this.#limit.take(wanted.name);
     if (contended) return contended;
-    const { name, type, alias, mtu, mac, up, noArp, vxlan, veth } = wanted;
+    const { name, type, alias, mtu, mac, up, noArp, vxlan, macvlan, veth } = wanted;
     const messages = newLink({
       name,
       kind: type,
@@ -198,6 +205,7 @@ class LinkMaker {
       up,
       ...(noArp === undefined ? {} : { noArp }),
       ...(veth ? { peer: { name: veth.peer } } : {}),
+      ...(macvlan && lowerIndex !== undefined ? { macvlan: { lowerIndex, mode: macvlan.mode } } : {}),
       ...(vxlan
         ? {
             vxlan: {

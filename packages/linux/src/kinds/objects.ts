@@ -1,4 +1,5 @@
 import type { Address, Family, Mac, Prefix } from '@overlay/core';
+import type { MacvlanMode } from '../netlink/rtnetlink/link.js';
 
 /** Attributes of a VXLAN device, `IFLA_VXLAN_*` of linux/if_link.h. */
 export interface VxlanAttributes {
@@ -13,6 +14,13 @@ export interface VxlanAttributes {
   readonly learning: boolean;
   /** Group Based Policy extension. */
   readonly gbp: boolean;
+}
+
+/** Attributes of a macvlan device: a further MAC, with addresses of its own, on an interface that stays as it is. */
+export interface MacvlanAttributes {
+  /** The interface that it is on, by name. The kernel deletes the device with it. */
+  readonly lower: string;
+  readonly mode: MacvlanMode;
 }
 
 /** One end of a pair of devices: what one sends, the other receives. The first of the two to be made makes both. */
@@ -36,6 +44,7 @@ export interface LinkObject {
   /** Neighbours on it are not asked for (IFF_NOARP). False unless told. */
   readonly noArp?: boolean;
   readonly vxlan?: VxlanAttributes;
+  readonly macvlan?: MacvlanAttributes;
   readonly veth?: VethAttributes;
 }
 

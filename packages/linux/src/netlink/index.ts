@@ -10,7 +10,16 @@ export { decodeAddress, deleteAddress, dumpAddresses, newAddress } from './rtnet
 export { describeRequest } from './rtnetlink/describe.js';
 export type { FdbEntry, FdbFilter, FdbKey, FdbSpec } from './rtnetlink/fdb.js';
 export { decodeFdb, deleteFdb, dumpFdb, getFdb, newFdb } from './rtnetlink/fdb.js';
-export type { AddrGenMode, Link, LinkChanges, LinkFilter, LinkRef, LinkSpec, OperState } from './rtnetlink/link.js';
+export type {
+  AddrGenMode,
+  Link,
+  LinkChanges,
+  LinkFilter,
+  LinkRef,
+  LinkSpec,
+  MacvlanMode,
+  OperState,
+} from './rtnetlink/link.js';
 export { decodeLink, deleteLink, dumpLinks, getLink, linkMessageFamily, newLink, setLink } from './rtnetlink/link.js';
 export type { NeighbourState } from './rtnetlink/neighbour-message.js';
 export type { Neighbour, NeighbourFilter, NeighbourKey, NeighbourSpec } from './rtnetlink/neighbour.js';

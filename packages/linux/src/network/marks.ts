@@ -1,7 +1,7 @@
 import { addressFamily, prefixContains } from '@overlay/core';
-import type { NetConf, Prefix } from '@overlay/core';
+import type { Address, NetConf, Prefix } from '@overlay/core';
 import { PROTOCOL_BOOT } from '../kinds/objects.js';
-import type { LinkObject, RouteObject } from '../kinds/objects.js';
+import type { AddressObject, FdbObject, LinkObject, NeighbourObject, RouteObject } from '../kinds/objects.js';
 import type { OwnMark } from './design.js';
 
 /** How one agent's objects are told from everybody else's. */
@@ -17,14 +17,14 @@ export interface MarkOptions {
   readonly recordedNetworks?: readonly Prefix[];
 }
 
-/** Whether a prefix lies inside the networks of the configuration. */
-export function insideNetworks(netConf: NetConf, prefix: Prefix): boolean {
+/** Whether an address or a prefix lies inside the networks of the configuration. */
+export function insideNetworks(netConf: NetConf, prefix: Address | Prefix): boolean {
   const conf = netConf[addressFamily(prefix)];
   return conf !== undefined && prefixContains(conf.network, prefix);
 }
 
-/** Whether a prefix lies inside one of some networks. */
-function insideAny(networks: readonly Prefix[] | undefined, prefix: Prefix): boolean {
+/** Whether an address or a prefix lies inside one of some networks. */
+function insideAny(networks: readonly Prefix[] | undefined, prefix: Address | Prefix): boolean {
   return networks?.some((network) => prefixContains(network, prefix)) ?? false;
 }
 
@@ -48,6 +48,27 @@ export function commonMarks(options: MarkOptions): readonly OwnMark[] {
         return ours !== undefined && isFlannelTwin(route, ours as RouteObject);
       },
     },
+  ];
+}
+
+/** The marks of a network with devices of its own: the addresses and permanent entries that are on them. */
+export function deviceMarks(
+  names: readonly string[],
+  { netConf, recordedNetworks }: Pick<MarkOptions, 'netConf' | 'recordedNetworks'>,
+): readonly OwnMark[] {
+  const devices = new Set(names);
+  const inside = (address: Address): boolean =>
+    insideNetworks(netConf, address) || insideAny(recordedNetworks, address);
+  return [
+    {
+      kind: 'address',
+      claim: (actual) => {
+        const { link, address } = actual as AddressObject;
+        return devices.has(link) && inside(address);
+      },
+    },
+    { kind: 'neighbour', claim: (actual) => devices.has((actual as NeighbourObject).link) },
+    { kind: 'fdb', claim: (actual) => devices.has((actual as FdbObject).link) },
   ];
 }
 

@@ -4,6 +4,9 @@ import type { KindWorker } from './kind-worker.js';
 import type { ScopeProblem } from './scope.js';
 import type { ScopeState } from './scope-state.js';
 
+/** How many of those who want an object are named. */
+const MOST_RIVALS = 5;
+
 /** What is wrong with the objects of one scope: at most `limit`, those first that a person has to settle. */
 export function scopeProblems(
   state: ScopeState,
@@ -50,7 +53,9 @@ function* waiting(state: ScopeState, { table: { entries }, kind, patience }: Kin
 
 function* conflicts(state: ScopeState, { table, kind, shadows }: KindWorker): Iterable<ScopeProblem> {
   for (const { holder, others } of table.conflicts()) {
-    const rivals = others.map((other) => other.owner.name).join(', ');
+    const named = others.slice(0, MOST_RIVALS).map((other) => other.owner.name);
+    const more = others.length - named.length;
+    const rivals = named.join(', ') + (more > 0 ? ` and ${more} more` : '');
     const message = `${kind.name} ${kind.key(holder.object)} is wanted by ${holder.owner.name}, which has it, and by ${rivals}`;
     for (const { owner } of [holder, ...others]) if (owner.scope === state) yield { owner: owner.name, message };
   }

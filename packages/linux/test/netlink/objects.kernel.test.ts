@@ -233,6 +233,22 @@ describe('links', () => {
     expect((await collect(port, dumpLinks(), decodeLink)).map(({ name }) => name)).toEqual(['lo']);
   });
 
+  test('a macvlan device, with its interface and its mode', async () => {
+    host.ip('link add va type veth peer name vb');
+    const { index: lowerIndex } = await linkNamed(port, 'va');
+    for (const mode of ['private', 'vepa', 'bridge'] as const) {
+      const mine = mac('02:00:00:00:00:77');
+      await succeed(
+        ...newLink({ name: 'mv0', kind: 'macvlan', mac: mine, alias: 'one', macvlan: { lowerIndex, mode } }),
+      );
+      const link = await linkNamed(port, 'mv0');
+      expect(link).toMatchObject({ kind: 'macvlan', lowerIndex, macvlanMode: mode, mac: mine, alias: 'one' });
+      expect(host.show('-d link show dev mv0')[0]).toMatchObject({ link: 'va', linkinfo: { info_data: { mode } } });
+      await succeed(deleteLink('mv0'));
+    }
+    await succeed(deleteLink('va'));
+  });
+
   test('ends of a veth pair go to another namespace, at once and later', async () => {
     const other = new Namespace('p');
     const descriptor = openSync(other.path, 'r');

@@ -9,7 +9,7 @@ import type { FaultyOperation, NetlinkFault } from '@overlay/linux/testing';
 import { Namespace, until } from '../netlink/namespace.js';
 
 /** Longer than the first retries of anything, and far from the audit. */
-const CONVERGED_MS = 5000;
+const CONVERGED_MS = 20_000;
 
 let netns: Namespace;
 let linux: Linux;

@@ -28,6 +28,7 @@ const Attribute = {
 const INFO_KIND = 1;
 const INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
+const MACVLAN_MODE = 1;
 const INET6_ADDR_GEN_MODE = 8;
 /** Leave statistics out (RTEXT_FILTER_SKIP_STATS): they are most of a dump's bytes. */
 const SKIP_STATS = 1 << 3;
@@ -50,6 +51,10 @@ const OPER_STATES: readonly OperState[] = [
 /** How IPv6 link-local addresses are made (IN6_ADDR_GEN_MODE_*). */
 export type AddrGenMode = 'eui64' | 'none' | 'stable_secret' | 'random';
 const ADDR_GEN_MODES: readonly AddrGenMode[] = ['eui64', 'none', 'stable_secret', 'random'];
+
+/** Whom a macvlan device may speak to beside what is behind its interface (MACVLAN_MODE_*). */
+export type MacvlanMode = 'private' | 'vepa' | 'bridge';
+const MACVLAN_MODES: Readonly<Record<MacvlanMode, number>> = { private: 1, vepa: 2, bridge: 4 };
 
 /** A network device. */
 export interface Link {
@@ -80,6 +85,8 @@ export interface Link {
   readonly addrGenMode?: AddrGenMode;
   /** Present when `kind` is `vxlan`. */
   readonly vxlan?: Vxlan;
+  /** Present when `kind` is `macvlan` and the mode is one of these. */
+  readonly macvlanMode?: MacvlanMode;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -107,6 +114,7 @@ export function decodeLink({ buffer, start, end }: NetlinkMessage): Link {
     lowerNetnsId: undefined,
     addrGenMode: undefined,
     vxlan: undefined,
+    macvlanMode: undefined,
   };
   const reader = new AttributeReader(buffer, start + FIXED, end);
   while (reader.next()) decodeAttribute(reader, link);
@@ -157,7 +165,17 @@ function decodeInfo(reader: AttributeReader, link: Mutable<Link>): void {
   while (reader.next()) {
     if (reader.type === INFO_KIND) link.kind = reader.text();
     else if (reader.type === INFO_DATA && link.kind === 'vxlan') link.vxlan = decodeVxlan(reader.nested());
+    else if (reader.type === INFO_DATA && link.kind === 'macvlan') link.macvlanMode = decodeMode(reader.nested());
   }
+}
+
+function decodeMode(reader: AttributeReader): MacvlanMode | undefined {
+  while (reader.next()) {
+    if (reader.type !== MACVLAN_MODE) continue;
+    const value = reader.u32();
+    return (Object.keys(MACVLAN_MODES) as MacvlanMode[]).find((mode) => MACVLAN_MODES[mode] === value);
+  }
+  return undefined;
 }
 
 function decodeFamilies(families: AttributeReader, link: Mutable<Link>): void {
@@ -197,6 +215,8 @@ export interface LinkSpec extends LinkChanges {
   readonly kind: string;
   /** With kind `vxlan`. */
   readonly vxlan?: VxlanSpec;
+  /** With kind `macvlan`: the interface that it is on, and its mode. */
+  readonly macvlan?: { readonly lowerIndex: number; readonly mode: MacvlanMode };
   /** With kind `veth`: the other end. */
   readonly peer?: { readonly name: string; readonly mac?: Mac; readonly mtu?: number; readonly netnsFd?: number };
 }
@@ -216,10 +236,12 @@ export function newLink(spec: LinkSpec): Uint8Array[] {
   if (!later) writeFlags(writer, { up });
   writeChanges(writer, atOnce);
   writer.text(Attribute.name, spec.name);
+  const { vxlan, macvlan, peer } = spec;
+  if (macvlan !== undefined) writer.u32(Attribute.link, macvlan.lowerIndex);
   writer.nest(Attribute.linkInfo, () => {
     writer.text(INFO_KIND, spec.kind);
-    const { vxlan, peer } = spec;
     if (vxlan !== undefined) writer.nest(INFO_DATA, () => encodeVxlan(writer, vxlan));
+    if (macvlan !== undefined) writer.nest(INFO_DATA, () => writer.u32(MACVLAN_MODE, MACVLAN_MODES[macvlan.mode]));
     if (peer !== undefined) writer.nest(INFO_DATA, () => writePeer(writer, peer));
   });
   const messages = [writer.finish()];
