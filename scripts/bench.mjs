@@ -37,7 +37,7 @@ if (store === undefined && (backend === undefined || !backends.includes(backend)
   process.stderr.write(
     `bench: --backend: expected one of ${backends.join(', ')}, got ${backend ?? 'nothing'}\n` +
       'usage: npm run --silent bench -- scale --backend NAME --hosts N [--json]\n' +
-      '       npm run --silent bench -- throughput --backend NAME [--json]\n' +
+      '       npm run --silent bench -- throughput --backend NAME [--backend-option KEY=VALUE]… [--peers N] [--json]\n' +
       '       npm run --silent bench -- start [--backend NAME] [--rounds N] [--idle SECONDS] [--json]\n' +
       '       npm run --silent bench -- kube [--agent] [--nodes N] [--rounds N] [--patches N] [--json]\n' +
       '       npm run --silent bench -- etcd [--hosts N] [--backend NAME] [--rounds N] [--changes N] [--json]\n' +

@@ -3,6 +3,7 @@ import { constants, setPriority } from 'node:os';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { errorText, OverlayError } from '@overlay/core';
+import type { JsonObject, JsonValue } from '@overlay/core';
 import { benchScale } from './scale/scale.js';
 import { scaleTable } from './scale/table.js';
 import { benchStart } from './start/start.js';
@@ -11,7 +12,7 @@ import { throughputTable } from './throughput/table.js';
 import { benchThroughput } from './throughput/throughput.js';
 
 const USAGE = `usage: bench scale --subject FILE --hosts N [--program FILE] [--rounds N] [--changes N] [--sustain SECONDS] [--json]
-       bench throughput --subject FILE [--rounds N] [--seconds N] [--json]
+       bench throughput --subject FILE [--backend-option KEY=VALUE]… [--peers N] [--rounds N] [--seconds N] [--json]
        bench start --program FILE [--backend TYPE] [--rounds N] [--idle SECONDS] [--json]
 `;
 
@@ -23,6 +24,8 @@ const OPTIONS = {
   changes: { type: 'string' },
   sustain: { type: 'string' },
   seconds: { type: 'string' },
+  peers: { type: 'string' },
+  'backend-option': { type: 'string', multiple: true },
   backend: { type: 'string' },
   idle: { type: 'string' },
   json: { type: 'boolean' },
@@ -76,7 +79,13 @@ async function main(): Promise<void> {
     return;
   }
   if (what === 'throughput') {
-    const report = await benchThroughput({ ...common, subject, ...count('seconds', values.seconds) });
+    const report = await benchThroughput({
+      ...common,
+      subject,
+      ...count('seconds', values.seconds),
+      ...count('peers', values.peers),
+      ...backendOptions(values['backend-option']),
+    });
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : throughputTable(report));
     return;
   }
@@ -107,6 +116,25 @@ function count<K extends string>(name: K, text: string | undefined): { readonly 
   if (text === undefined) return {};
   if (/^\d+$/.test(text)) return { [name]: Number(text) } as { readonly [N in K]: number };
   throw wrongOption(`--${name}: expected a number, got ${text === '' ? 'nothing' : text}`);
+}
+
+/** `KEY=VALUE`: the value is JSON where it reads as such, else a string. */
+function backendOptions(given: readonly string[] | undefined): { readonly backendOptions?: JsonObject } {
+  if (given === undefined) return {};
+  const members = given.map((text): [string, JsonValue] => {
+    const at = text.indexOf('=');
+    if (at < 1) throw wrongOption(`--backend-option: expected KEY=VALUE, got ${text}`);
+    return [text.slice(0, at), jsonOrText(text.slice(at + 1))];
+  });
+  return { backendOptions: Object.fromEntries(members) };
+}
+
+function jsonOrText(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    return text;
+  }
 }
 
 function rename({ sustain }: { readonly sustain?: number }): { readonly sustainSeconds?: number } {

@@ -6,6 +6,8 @@ import type { Subject } from '../subject.js';
 export const NETWORK = '10.0.0.0/8';
 /** The last two /24 of the network are kept: one is the measured host's own. */
 export const MOST_HOSTS = 65_534;
+/** So many synthetic hosts leave the subnets alone of the two that carry traffic, which begin with 10.244.0.0/24. */
+export const MOST_SILENT = 244 * 256;
 /** The measured host on the underlay, whose one segment holds all hosts. */
 export const OWN_ADDRESS = '172.16.0.1' as Address;
 export const UNDERLAY_LENGTH = 12;

@@ -4,6 +4,7 @@ import { openLinux } from '@overlay/linux';
 import type { Linux } from '@overlay/linux';
 import { firstValueFrom, of } from 'rxjs';
 import { command } from '../command.js';
+import { NETWORK, syntheticLease } from '../scale/population.js';
 import type { Subject } from '../subject.js';
 import { Pair, WIRE_MTU } from './pair.js';
 import type { PairHost } from './pair.js';
@@ -20,8 +21,12 @@ export interface Arrangement extends AsyncDisposable {
   readonly mtu: number;
 }
 
-/** The backend's own Networks on both hosts. */
-export async function arrangeSubject(subject: Subject, signal: AbortSignal): Promise<Arrangement> {
+/**
+ * The backend's own Networks on both hosts.
+ *
+ * @param morePeers how many peers there are that never say anything, besides the other host.
+ */
+export async function arrangeSubject(subject: Subject, signal: AbortSignal, morePeers = 0): Promise<Arrangement> {
   const pair = await Pair.make(signal);
   const ends: End[] = [];
   const dispose = async (): Promise<void> => {
@@ -33,8 +38,10 @@ export async function arrangeSubject(subject: Subject, signal: AbortSignal): Pro
   };
   try {
     for (const host of pair.hosts) ends.push(await openEnd(subject, host, signal));
+    const silent = Array.from({ length: morePeers }, (_, index) => syntheticLease(subject, index));
     for (const end of ends) {
-      end.network.apply({ type: 'snapshot', leases: ends.filter((other) => other !== end).map(({ lease }) => lease) });
+      const others = ends.filter((other) => other !== end).map(({ lease }) => lease);
+      end.network.apply({ type: 'snapshot', leases: [...others, ...silent] });
     }
     let mtu = Infinity;
     for (const { network } of ends) {
@@ -42,7 +49,12 @@ export async function arrangeSubject(subject: Subject, signal: AbortSignal): Pro
       mtu = Math.min(mtu, (await firstValueFrom(network.state$)).mtu);
     }
     await pair.addPods(mtu);
-    return { name: subject.type, pair, mtu, [Symbol.asyncDispose]: dispose };
+    return {
+      name: morePeers === 0 ? subject.type : `${subject.type}, ${morePeers + 1} peers`,
+      pair,
+      mtu,
+      [Symbol.asyncDispose]: dispose,
+    };
   } catch (error) {
     await dispose();
     throw error;
@@ -77,7 +89,7 @@ interface End {
 }
 
 async function openEnd(subject: Subject, host: PairHost, signal: AbortSignal): Promise<End> {
-  const configuration = { Network: '10.244.0.0/16', Backend: { ...subject.options, Type: subject.type } };
+  const configuration = { Network: NETWORK, Backend: { ...subject.options, Type: subject.type } };
   const linux = openLinux({ netns: host.namespace.path });
   try {
     const hostId = host.namespace.name;

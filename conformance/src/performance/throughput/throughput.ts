@@ -1,3 +1,6 @@
+import { OverlayError } from '@overlay/core';
+import type { JsonObject } from '@overlay/core';
+import { MOST_SILENT } from '../scale/population.js';
 import { median, rounded } from '../statistics.js';
 import { loadSubject } from '../subject.js';
 import { arrangePlain, arrangeSubject, arrangeVxlan } from './arrangements.js';
@@ -16,6 +19,10 @@ export interface ThroughputOptions {
   readonly rounds?: number;
   /** Whole seconds of each flow; 1 unless told. */
   readonly seconds?: number;
+  /** More members of `Backend` in net-conf.json, or other values for those of the subject. */
+  readonly backendOptions?: JsonObject;
+  /** Measures the backend a second time, with so many peers instead of one (2 to 62,464), of which the rest is silent. */
+  readonly peers?: number;
   readonly signal: AbortSignal;
   /** Told what is going on. */
   readonly progress?: (text: string) => void;
@@ -33,6 +40,8 @@ export type Ratios = Readonly<Record<string, Traffic>>;
 /** What was measured on both wires. */
 export interface ThroughputReport {
   readonly backend: string;
+  /** The members of `Backend` that were asked for. */
+  readonly backendOptions?: JsonObject;
   readonly rounds: number;
   readonly wires: Readonly<Record<Wire, { readonly results: readonly WireResult[]; readonly ratios: Ratios }>>;
 }
@@ -40,15 +49,24 @@ export interface ThroughputReport {
 /**
  * Measures pod to pod through a backend, beside plain routing and kernel VXLAN set up by hand, in turns, on two wires.
  *
- * @throws OverlayError `OVERLAY_BENCH_SUBJECT`, `OVERLAY_BENCH_FAILED`, `OVERLAY_BENCH_COMMAND`, `OVERLAY_ABORTED`.
+ * @throws OverlayError `OVERLAY_BENCH_SUBJECT`, `OVERLAY_BENCH_OPTION`, `OVERLAY_BENCH_FAILED`, `OVERLAY_BENCH_COMMAND`, `OVERLAY_ABORTED`.
  */
 export async function benchThroughput(options: ThroughputOptions): Promise<ThroughputReport> {
   const { signal, rounds = 5, seconds = 1, progress = (): void => undefined } = options;
-  const subject = await loadSubject(options.subject);
+  const { backendOptions, peers } = options;
+  if (peers !== undefined && !(Number.isInteger(peers) && peers >= 2 && peers <= MOST_SILENT)) {
+    throw new OverlayError(
+      'OVERLAY_BENCH_OPTION',
+      `--peers: expected an integer from 2 to ${MOST_SILENT}, got ${peers}`,
+    );
+  }
+  const loaded = await loadSubject(options.subject);
+  const subject = { ...loaded, options: { ...loaded.options, ...backendOptions } };
   await using arrangements = new Arrangements();
   arrangements.add(await arrangeSubject(subject, signal));
   arrangements.add(await arrangePlain(signal));
   arrangements.add(await arrangeVxlan(signal));
+  if (peers !== undefined) arrangements.add(await arrangeSubject(subject, signal, peers - 1));
   const measured = new Map<string, Traffic[]>();
   for (let round = 1; round <= rounds; round += 1) {
     for (const wire of WIRES) {
@@ -76,7 +94,12 @@ export async function benchThroughput(options: ThroughputOptions): Promise<Throu
     );
     return { results, ratios };
   };
-  return { backend: subject.type, rounds, wires: { whole: result('whole'), mtu: result('mtu') } };
+  return {
+    backend: subject.type,
+    ...(backendOptions !== undefined && { backendOptions }),
+    rounds,
+    wires: { whole: result('whole'), mtu: result('mtu') },
+  };
 }
 
 /** Removes them all, the last one first. */
