@@ -213,12 +213,12 @@ function leaseText({ subnets }: Lease): string {
 
 /** The store, remembered where it may be away. */
 async function remembering(
-  { subnetManager, remoteName: storeName }: Store,
+  { subnetManager, remote }: Store,
   options: { readonly hostId: string; readonly path: string; readonly logger: Logger },
 ): Promise<SubnetManager> {
-  if (storeName === undefined) return subnetManager;
+  if (remote === undefined) return subnetManager;
   const { rememberStore } = await import('../stores/remember-store.js');
-  return rememberStore(subnetManager, { ...options, storeName });
+  return rememberStore(subnetManager, { ...options, storeName: remote.name, subnetsFrom: remote.subnetsFrom });
 }
 
 /** By the flags, and by what somebody has set for this host in the store. */

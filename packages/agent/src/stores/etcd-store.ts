@@ -28,7 +28,7 @@ export function openEtcdStore(settings: EtcdStoreSettings, { lease, logger }: St
       ttlSeconds: lease.ttlMs / 1000,
       renewMarginMs: lease.renewMarginMs,
     });
-    return { subnetManager, remoteName: `etcd ${prefix}`, wrongConfig: 'wait' };
+    return { subnetManager, remote: { name: `etcd ${prefix}`, subnetsFrom: 'configuration' }, wrongConfig: 'wait' };
   } catch (error) {
     const key = (error as { key?: string }).key ?? '';
     const flag = FLAGS[key];

@@ -27,7 +27,7 @@ export function openKubeStore(settings: KubeStoreSettings, { netConfigPath, logg
     return {
       subnetManager: manager,
       netConf,
-      remoteName: 'the Kubernetes API',
+      remote: { name: 'the Kubernetes API', subnetsFrom: 'store' },
       wrongConfig: 'fatal',
       hostAddresses: (options) => manager.nodeAddresses(options),
       ...(setNetworkUnavailable && {

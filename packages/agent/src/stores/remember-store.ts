@@ -1,4 +1,5 @@
 import type { Logger, SubnetManager } from '@overlay/core';
+import type { SubnetSource } from '@overlay/core/memory';
 import { RememberingSubnetManager } from '@overlay/core/memory';
 import { LeaseMemoryFile } from '../files/lease-memory-file.js';
 
@@ -6,6 +7,7 @@ export interface RememberStoreOptions {
   readonly hostId: string;
   /** Names the store; see RememberingSubnetManager. */
   readonly storeName: string;
+  readonly subnetsFrom: SubnetSource;
   /** The file to remember it in. */
   readonly path: string;
   readonly logger: Logger;

@@ -1,4 +1,5 @@
 import type { Address, Logger, NetConf, PerFamily, SubnetManager } from '@overlay/core';
+import type { SubnetSource } from '@overlay/core/memory';
 import type { Settings } from '../flags/settings.js';
 
 /** Where the agent has its leases from. Nothing is asked before the subnet manager is used. */
@@ -8,7 +9,11 @@ export interface Store {
    * What tells it from other stores, for one that may be away while this host is not: then what it says is remembered, to
    * go on with after a reboot.
    */
-  readonly remoteName?: string;
+  readonly remote?: {
+    readonly name: string;
+    /** Who says which subnet a host gets. */
+    readonly subnetsFrom: SubnetSource;
+  };
   /** The configuration, where it is a file of this host: as it was read first. */
   readonly netConf?: NetConf;
   /** Addresses that somebody has set for this host in the store, which go before what flags say. Rejects while it is away. */

@@ -5,13 +5,14 @@ import type { Clock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
 import type { Owner } from './journal.js';
 import { readJournal } from './journal.js';
-import type { Memory } from './memory.js';
+import type { Memory, SubnetSource } from './memory.js';
 import { whyForgotten } from './memory.js';
 import type { MemoryFile } from './memory-file.js';
 
 export interface RecollectionOptions {
   readonly owner: Owner;
   readonly file: MemoryFile;
+  readonly subnetsFrom: SubnetSource;
   /** Milliseconds of silence after which the store counts as away. */
   readonly silenceMs: number;
   /** Whether the store has been heard of. */
@@ -103,9 +104,9 @@ export class Recollection {
   }
 
   #recollect(text: string): void {
-    const { file, owner, clock, logger } = this.#options;
+    const { file, owner, subnetsFrom, clock, logger } = this.#options;
     const memory = readJournal(text, owner);
-    const problem = 'problem' in memory ? memory.problem : whyForgotten(memory, clock.now());
+    const problem = 'problem' in memory ? memory.problem : whyForgotten(memory, clock.now(), subnetsFrom);
     if ('problem' in memory || problem !== undefined) {
       logger.warn(`${file.name}: the store is silent, and what was remembered of it is not used: ${problem}`);
       return;

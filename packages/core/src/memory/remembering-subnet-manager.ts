@@ -8,7 +8,7 @@ import type { Logger } from '../ports/logger.js';
 import { silentLogger } from '../ports/logger.js';
 import { Lifetime } from '../store/lifetime.js';
 import type { AcquireOptions, AcquireRequest, ConfigEvent, OwnLease, SubnetManager } from '../subnet-manager.js';
-import type { Memory } from './memory.js';
+import type { Memory, SubnetSource } from './memory.js';
 import { fits } from './memory.js';
 import type { MemoryFile } from './memory-file.js';
 import { RecalledLease } from './recalled-lease.js';
@@ -23,6 +23,8 @@ export interface RememberingSubnetManagerOptions {
   /** Names the store, by words that are others for another one: what is remembered of another is not used. */
   readonly storeName: string;
   readonly file: MemoryFile;
+  /** Who says which subnet a host gets; by that it is judged whether a remembered one may be used. `configuration` unless told. */
+  readonly subnetsFrom?: SubnetSource;
   /**
    * Milliseconds of silence after which the store counts as away: 700 unless told, and 200 more for every megabyte that is
    * remembered, since a large store takes its time to answer.
@@ -57,6 +59,7 @@ export class RememberingSubnetManager implements SubnetManager {
 
   readonly #store: SubnetManager;
   readonly #hostId: string;
+  readonly #subnetsFrom: SubnetSource;
   readonly #clock: Clock;
   readonly #recorder: Recorder;
   readonly #recollection: Recollection;
@@ -67,14 +70,20 @@ export class RememberingSubnetManager implements SubnetManager {
 
   constructor(options: RememberingSubnetManagerOptions) {
     const { store, hostId, storeName, file, silenceMs = SILENCE_MS } = options;
-    const { clock = systemClock, logger = silentLogger } = options;
+    const { subnetsFrom = 'configuration', clock = systemClock, logger = silentLogger } = options;
     this.#store = store;
     this.#hostId = hostId;
+    this.#subnetsFrom = subnetsFrom;
     this.#clock = clock;
     const common = { file, clock, logger, owner: { hostId, store: storeName } };
     const confirmedAt = (): number | undefined => store.confirmedAt();
     this.#recorder = new Recorder({ ...common, snapshot: (signal) => this.#snapshot(signal), confirmedAt });
-    this.#recollection = new Recollection({ ...common, silenceMs, isHeard: () => confirmedAt() !== undefined });
+    this.#recollection = new Recollection({
+      ...common,
+      subnetsFrom,
+      silenceMs,
+      isHeard: () => confirmedAt() !== undefined,
+    });
     this.config$ = this.#joined<ConfigEvent>(store.config$, {
       recall: ({ netConf }) => ({ type: 'config', netConf }),
       settles: ({ type }) => type === 'config',
@@ -109,7 +118,7 @@ export class RememberingSubnetManager implements SubnetManager {
       this.#unlessRecalled(
         either,
         (asking) => this.#store.acquire(request, { ...options, signal: asking }),
-        (memory) => (fits(memory.own, netConf) ? this.#recall(memory.own, request) : undefined),
+        (memory) => (fits(memory.own, netConf, this.#subnetsFrom) ? this.#recall(memory.own, request) : undefined),
       ),
     );
     if (own !== this.#recalledLease) this.#recalledLease?.giveUp();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Lease } from '@overlay/core';
-import { parseNetConf } from '@overlay/core';
+import { parseNetConf, parsePrefix } from '@overlay/core';
 import type { Entry } from '../../dist/memory/journal.js';
 import { JournalWriter, readJournal } from '../../dist/memory/journal.js';
 import type { Memory } from '../../dist/memory/memory.js';
@@ -133,21 +133,29 @@ describe('a memory', () => {
   const memory: Memory = { netConf, own, leases: [], at: 1_000 };
 
   test('may be gone on with until the own lease ends', () => {
-    expect(whyForgotten(memory, 8_999)).toBeUndefined();
-    expect(whyForgotten(memory, 9_000)).toMatch(/ended 1970-01-01T00:00:09.000Z/);
+    expect(whyForgotten(memory, 8_999, 'configuration')).toBeUndefined();
+    expect(whyForgotten(memory, 9_000, 'configuration')).toMatch(/ended 1970-01-01T00:00:09.000Z/);
     const { expiresAt: _, ...reservation } = own;
-    expect(whyForgotten({ ...memory, own: reservation }, 1e12)).toBeUndefined();
+    expect(whyForgotten({ ...memory, own: reservation }, 1e12, 'configuration')).toBeUndefined();
   });
 
   test('may not when the clock is behind, since nobody can tell whether it has ended', () => {
-    expect(whyForgotten({ ...memory, at: 100_000 }, 8_000)).toMatch(/clock is behind/);
+    expect(whyForgotten({ ...memory, at: 100_000 }, 8_000, 'configuration')).toMatch(/clock is behind/);
   });
 
   test('may not when the lease does not fit the configuration', () => {
     const other = parseNetConf('{"Network":"10.6.0.0/16","EnableIPv6":true,"IPv6Network":"fd00:5::/48"}');
-    expect(whyForgotten({ ...memory, netConf: other }, 8_000)).toMatch(/does not fit/);
-    expect(whyForgotten({ ...memory, netConf: parseNetConf('{"Network":"10.5.0.0/16"}') }, 8_000)).toMatch(
-      /does not fit/,
-    );
+    expect(whyForgotten({ ...memory, netConf: other }, 8_000, 'configuration')).toMatch(/does not fit/);
+    expect(
+      whyForgotten({ ...memory, netConf: parseNetConf('{"Network":"10.5.0.0/16"}') }, 8_000, 'configuration'),
+    ).toMatch(/does not fit/);
+  });
+
+  test('of a store that gives subnets itself needs one inside the network, of whatever length and place', () => {
+    const given = { ...own, subnets: { ...own.subnets, ipv4: parsePrefix('10.5.0.0/25') } };
+    expect(whyForgotten({ ...memory, own: given }, 8_000, 'configuration')).toMatch(/does not fit/);
+    expect(whyForgotten({ ...memory, own: given }, 8_000, 'store')).toBeUndefined();
+    const outside = { ...own, subnets: { ...own.subnets, ipv4: parsePrefix('10.6.0.0/24') } };
+    expect(whyForgotten({ ...memory, own: outside }, 8_000, 'store')).toMatch(/does not fit/);
   });
 });
