@@ -66,6 +66,11 @@ export type LeaseEvent =
       readonly leases: readonly Lease[];
       /** They are what is remembered of the store, which has not answered yet. Only ever of the first snapshot. */
       readonly remembered?: true;
+      /**
+       * The store has gone back since the last one, as when a backup is restored: what is missing here may just not have been
+       * written again.
+       */
+      readonly wentBack?: true;
     }
   | { readonly type: 'changes'; readonly changes: readonly LeaseChange[] };
 

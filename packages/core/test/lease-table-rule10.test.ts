@@ -55,6 +55,15 @@ describe('removals that are doubted', () => {
     expect([...table.accepted()]).toEqual(hosts(1, 2));
   });
 
+  test('a single one, when the store went back; the next snapshot of then settles it', () => {
+    const { table } = network(20);
+    expect(table.snapshot(hosts(2, 20), 10, true)).toBeUndefined();
+    expect(table.doubt).toEqual({ keys: ['h1'], since: 10, until: 10 + HOLD });
+    expect(table.snapshot(hosts(2, 20), 10 + HOLD)?.deleted).toEqual(['h1']);
+    // It was about that snapshot only.
+    expect(table.snapshot(hosts(3, 20), 10 + 3 * HOLD)?.deleted).toEqual(['h2']);
+  });
+
   test('half of them, while additions pass', () => {
     const bench = network(10);
     expect(bench.take(bench.table.snapshot(hosts(6, 12), 10))).toBe('set h11 h12');

@@ -154,7 +154,7 @@ export class LeaseFeed {
       this.#keepEarly(this.#early, event);
     } else if (event.type === 'snapshot') {
       this.#window?.clear();
-      this.#give(table.snapshot(event.leases, clock.now()));
+      this.#give(table.snapshot(event.leases, clock.now(), event.wentBack));
     } else {
       const changes = this.#window?.take(event.changes) ?? event.changes;
       if (changes.length > 0) this.#give(table.changes(changes, clock.now()));

@@ -42,6 +42,8 @@ export class LeaseTable {
   #order = 0;
   #round = 0;
   #batch = 0;
+  /** Every removal is to be doubted, however few they are. */
+  #doubting = false;
 
   constructor(options: LeaseTableOptions = {}) {
     this.#doubt = new RemovalDoubt(options.holdMs ?? 60_000, options.doubtFraction ?? 0.2);
@@ -68,8 +70,12 @@ export class LeaseTable {
     return this.#admission.setClaims(claimsOf) ? this.#judgeAll(now) : undefined;
   }
 
-  /** Takes all leases of the store, the own one included or not. Of several with one key the last one counts. */
-  snapshot(leases: Iterable<Lease>, now: number): LeaseDelta | undefined {
+  /**
+   * Takes all leases of the store, the own one included or not. Of several with one key the last one counts.
+   *
+   * @param wentBack the store went back: what is missing is doubted, and be it only one
+   */
+  snapshot(leases: Iterable<Lease>, now: number, wentBack = false): LeaseDelta | undefined {
     const work: Peer[] = [];
     const round = ++this.#round;
     this.#batch++;
@@ -77,7 +83,12 @@ export class LeaseTable {
     for (const peer of this.#peers.values()) {
       if (peer.round !== round && peer.lease !== undefined) this.#note(peer.key, undefined, work);
     }
-    return this.#process(work, true, now);
+    this.#doubting = wentBack;
+    try {
+      return this.#process(work, true, now);
+    } finally {
+      this.#doubting = false;
+    }
   }
 
   /** Takes changes. Of several of one key the last one counts. */
@@ -214,7 +225,7 @@ export class LeaseTable {
     const confirmed = peers.filter((peer) => due.has(peer));
     const fresh = peers.filter((peer) => !due.has(peer) && !this.#doubt.holds(peer));
     this.#drop(confirmed, candidates);
-    if (this.#doubt.tooMany(fresh, this.#admission.size)) {
+    if (this.#doubt.tooMany(fresh, this.#admission.size, this.#doubting)) {
       for (const peer of fresh) this.#doubt.hold(peer, now);
     } else {
       for (const peer of fresh) this.#doubt.count(peer, now);

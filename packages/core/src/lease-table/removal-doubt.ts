@@ -46,9 +46,14 @@ export class RemovalDoubt {
     }
   }
 
-  /** Whether these removals are too many to be believed; `size` is the number of peers that the network has before. */
-  tooMany(removals: readonly Peer[], size: number): boolean {
+  /**
+   * Whether these removals are too many to be believed; `size` is the number of peers that the network has before.
+   *
+   * @param oneIsTooMany whether each one is to be doubted
+   */
+  tooMany(removals: readonly Peer[], size: number, oneIsTooMany: boolean): boolean {
     if (removals.length === 0 || this.#holdMs === 0) return false;
+    if (oneIsTooMany) return true;
     // What one peer loses twice is still one peer.
     const further = removals.reduce((count, { key }) => (this.#recent.has(key) ? count : count + 1), 0);
     const total = this.#recent.size + this.#doubted.size + further;

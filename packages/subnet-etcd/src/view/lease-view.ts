@@ -51,6 +51,8 @@ export class LeaseView {
   #revision: number | undefined;
   #clusterId: bigint | undefined;
   #listed = false;
+  /** It is not the store, or not the state of it, that the last list came from. */
+  #wentBack = false;
   #wantsList = false;
   #confirmedAt: number | undefined;
   #failures = 0;
@@ -136,7 +138,8 @@ export class LeaseView {
     this.#setTrouble(undefined);
     this.book.takeChanges();
     this.#listed = true;
-    this.events.next(this.snapshot());
+    this.events.next({ type: 'snapshot', leases: this.book.told(), ...(this.#wentBack && { wentBack: true }) });
+    this.#wentBack = false;
     this.touched.next();
   }
 
@@ -179,6 +182,7 @@ export class LeaseView {
   async #forget(why: Exclude<Ending, 'asked for' | 'closed'>, signal: AbortSignal): Promise<void> {
     const { logger, clock, keys } = this.#options;
     this.#revision = undefined;
+    this.#wentBack ||= why !== 'its history has been compacted away';
     logger.info(`etcd: listing ${keys.root} again: ${why}`);
     const spreadMs = Math.min(this.book.size * SPREAD_MS_A_LEASE, LONGEST_SPREAD_MS);
     await wait(clock, Math.random() * spreadMs, 'listing again', signal);
