@@ -38,6 +38,7 @@ export class HistoryLost extends Error {}
 
 /** How long the API server may be silent while it tells all Nodes. It can be busy before it begins. */
 const LIST_SILENCE_MS = 30_000;
+const WENT_BACK = 'its versions went backwards, as after restoring a backup';
 const PATH = '/api/v1/nodes';
 
 /** Reads all Nodes, then their changes, from one API server. */
@@ -80,6 +81,35 @@ export class NodeSource {
   async follow(listener: NodeListener, signal: AbortSignal): Promise<void> {
     const path = `${PATH}?watch=1&allowWatchBookmarks=true&resourceVersion=${this.#version ?? '0'}`;
     await this.#watch(path, listener, { what: 'watching the Nodes', signal }, 'changes');
+  }
+
+  /**
+   * Reads this host's Node after the API server was away, and so whether the store has gone back meanwhile, as it does when
+   * a backup is restored. A watch would not tell for a minute: the API server takes one that begins in the future, and
+   * passes over all changes up to there. The answer comes from its memory; to what lags behind a little it gives 3 s.
+   *
+   * @param known the version in which the Node is known, if it is
+   * @returns undefined when there is no such Node
+   * @throws HistoryLost, ApiFailure
+   */
+  async readOwn(name: string, known: string | undefined, signal: AbortSignal): Promise<NodeFacts | undefined> {
+    const { client, reading, timeoutMs } = this.#options;
+    const version = Math.max(Number(this.#version ?? '0'), Number(known ?? '0'));
+    const since = `resourceVersion=${version}&resourceVersionMatch=NotOlderThan`;
+    const path = `${PATH}?fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}&${since}`;
+    const items = new ListItems();
+    let node: NodeFacts | undefined;
+    const take = (piece: Buffer): void => {
+      for (const item of items.push(piece)) node = readNode(item, reading);
+    };
+    try {
+      await client.stream(path, take, () => timeoutMs, { what: `reading Node ${name}`, signal });
+    } catch (error) {
+      if (statusOf(error) !== 504) throw error;
+      this.#version = undefined;
+      throw new HistoryLost(WENT_BACK, { cause: error });
+    }
+    return node;
   }
 
   /** False when the API server does not stream what there is. */
@@ -159,7 +189,7 @@ export class NodeSource {
       return;
     }
     // Events come in the order of their versions. A store that was restored from a backup begins with lower ones.
-    if (version < watch.highest) throw new HistoryLost('its versions went backwards, as after restoring a backup');
+    if (version < watch.highest) throw new HistoryLost(WENT_BACK);
     watch.highest = version;
     this.#version = node.resourceVersion;
     if (event.type === 'DELETED') listener.deleted(node.name);

@@ -7,7 +7,7 @@ import type { NodeFacts } from '../node/node-facts.js';
 import type { OwnName } from '../node/own-name.js';
 import { NodeBook } from './node-book.js';
 import type { NodeListener } from './node-source.js';
-import { isHistoryLost, NodeSource } from './node-source.js';
+import { HistoryLost, isHistoryLost, NodeSource } from './node-source.js';
 
 export interface NodeViewOptions {
   readonly client: ApiClient;
@@ -61,6 +61,8 @@ export class NodeView {
   /** Somebody asked for it, who should not wait. */
   #asked = true;
   #confirmedAt: number | undefined;
+  /** It went back since everything was read. */
+  #wentBack = false;
   /** What was read last was a list, after which the watch follows at once. */
   #listedOnly = false;
   #failures = 0;
@@ -130,7 +132,7 @@ export class NodeView {
         await this.#options.ownName.find(reading);
         const began = clock.now();
         if (this.#wantsAll) await this.#readAll(reading);
-        else await this.#source.follow(this.#listener(this.#book), reading);
+        else await this.#follow(reading);
         // It ends a watch after minutes, not at once.
         const ms = clock.now() - began < HASTY_MS && !this.#listedOnly ? this.#backoff.next() : 0;
         this.#listedOnly = false;
@@ -140,6 +142,7 @@ export class NodeView {
         if (reading.aborted) continue;
         if (!this.#wantsAll && isHistoryLost(error)) {
           this.#wantsAll = true;
+          this.#wentBack = error instanceof HistoryLost;
           this.#options.logger.info(`Kubernetes: reading all Nodes again: ${errorText(error)}`);
         }
         // A server that restarts is worth no line: the next one answers at once.
@@ -147,6 +150,17 @@ export class NodeView {
         await wait(clock, this.#backoff.next(), 'following the Nodes', reading).catch(() => undefined);
       }
     }
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    // An API server that was away may have come back with another store, in which this host's Node says something else.
+    const name = this.#options.ownName.value;
+    if (this.#failures > 0 && name !== undefined) {
+      const known = this.own.value;
+      const version = typeof known === 'object' ? known.resourceVersion : undefined;
+      this.own.next((await this.#source.readOwn(name, version, signal)) ?? 'absent');
+    }
+    await this.#source.follow(this.#listener(this.#book), signal);
   }
 
   async #readAll(signal: AbortSignal): Promise<void> {
@@ -176,7 +190,8 @@ export class NodeView {
         this.#asked = false;
         this.#listedOnly = true;
         this.#alive();
-        this.events.next(this.snapshot());
+        this.events.next({ type: 'snapshot', leases: book.leases(), ...(this.#wentBack && { wentBack: true }) });
+        this.#wentBack = false;
         if (ownName !== undefined) this.own.next(own ?? 'absent');
         own = undefined;
       },
