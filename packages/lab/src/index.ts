@@ -18,7 +18,7 @@ export type { ReadyHost } from './agent/ready.js';
 export type { EtcdServerOptions, StoredKey } from './store/etcd-server.js';
 export { ETCD_PREFIX, EtcdServer } from './store/etcd-server.js';
 export type { ApiAnswer, ApiQuestion } from './store/kubernetes/api.js';
-export type { KubernetesServerOptions } from './store/kubernetes/kubernetes-server.js';
+export type { ControlPlaneProgram, KubernetesServerOptions } from './store/kubernetes/kubernetes-server.js';
 export { KubernetesServer } from './store/kubernetes/kubernetes-server.js';
 export type { LabStore, StoreName } from './store/lab-store.js';
 export { LocalFolder } from './store/local-folder.js';

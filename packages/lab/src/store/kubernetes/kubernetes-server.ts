@@ -1,13 +1,15 @@
 import type { ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import process from 'node:process';
 import type { NetConf } from '@overlay/core';
 import { FAMILIES, OverlayError } from '@overlay/core';
 import type { LabHost } from '../../host/lab-host.js';
 import type { NetworkNode } from '../../host/network-node.js';
 import type { Lab } from '../../lab.js';
 import { poll } from '../../system/poll.js';
+import { requireTools } from '../../system/requirements.js';
 import type { LabStore } from '../lab-store.js';
 import type { ApiAccess, ApiAnswer, ApiQuestion } from './api.js';
 import { askApi, bodyOf } from './api.js';
@@ -27,7 +29,12 @@ export interface KubernetesServerOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The programs of a control plane. */
+export type ControlPlaneProgram = 'etcd' | 'kube-apiserver' | 'kube-controller-manager';
+
 const PORT = 6443;
+/** Of its etcd, which is for the API server alone. */
+const ETCD_URL = 'http://127.0.0.1:2379';
 const READY_MS = 60_000;
 const ADMIN = 'lab-admin';
 const AGENT = 'lab-agent';
@@ -49,7 +56,7 @@ export class KubernetesServer implements LabStore {
   readonly #node: NetworkNode;
   readonly #options: KubernetesServerOptions;
   readonly #netConfFile: string;
-  readonly #programs: ChildProcess[] = [];
+  readonly #programs = new Map<ControlPlaneProgram, { readonly args: readonly string[]; child: ChildProcess }>();
 
   /**
    * Starts one and waits until it answers and knows every host as a Node, unless kubelets are to tell it.
@@ -116,7 +123,58 @@ export class KubernetesServer implements LabStore {
 
   /** Lets this process end while the servers run. */
   release(): void {
-    for (const child of this.#programs) child.unref();
+    for (const { child } of this.#programs.values()) child.unref();
+  }
+
+  /** Kills one of its programs. What it has to remember is in the lab's folder. */
+  async stop(name: ControlPlaneProgram): Promise<void> {
+    const child = this.#programs.get(name)?.child;
+    if (child === undefined || hasEnded(child)) return;
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Starts one again that was stopped, and waits until the API server answers. @throws as the static method */
+  async restart(name: ControlPlaneProgram): Promise<void> {
+    await this.stop(name);
+    const { args } = this.#programs.get(name) ?? { args: [] };
+    this.#run(name, args);
+    if (name === 'kube-apiserver') await this.#answers();
+  }
+
+  /** Runs Debian's `etcdctl` on its etcd, and gives what it prints. @throws OverlayError `OVERLAY_LAB_COMMAND` */
+  async etcdctl(args: readonly string[]): Promise<string> {
+    requireTools(['etcdctl']);
+    const argv = ['etcdctl', '--command-timeout=4s', '--dial-timeout=2s', `--endpoints=${ETCD_URL}`, ...args];
+    const { stdout } = await this.#node.exec(argv, { env: { ...process.env, ETCDCTL_API: '3' } });
+    return stdout;
+  }
+
+  /** Copies what its etcd has written into a folder, as it is at one moment. */
+  backup(folder: string): void {
+    const etcd = this.#programs.get('etcd')?.child;
+    // It writes so that whatever a crash leaves is whole; stopped, it leaves just that.
+    etcd?.kill('SIGSTOP');
+    try {
+      cpSync(this.#etcdDirectory, folder, { recursive: true });
+    } finally {
+      etcd?.kill('SIGCONT');
+    }
+  }
+
+  /** Ends etcd and the API server and starts them with what a backup holds: all versions go back. @throws OverlayError */
+  async restore(folder: string): Promise<void> {
+    await this.stop('kube-apiserver');
+    await this.stop('etcd');
+    rmSync(this.#etcdDirectory, { recursive: true, force: true });
+    cpSync(folder, this.#etcdDirectory, { recursive: true });
+    await this.restart('etcd');
+    await this.restart('kube-apiserver');
+  }
+
+  get #etcdDirectory(): string {
+    return path.join(this.directory, 'etcd');
   }
 
   get #access(): ApiAccess {
@@ -126,17 +184,16 @@ export class KubernetesServer implements LabStore {
   async #start(hosts: readonly LabHost[]): Promise<void> {
     const { netConf, kubelets = false } = this.#options;
     const families = FAMILIES.filter((family) => netConf[family] !== undefined);
-    const etcdUrl = 'http://127.0.0.1:2379';
     this.#run('etcd', [
-      ...['--data-dir', path.join(this.directory, 'etcd'), '--unsafe-no-fsync', '--log-level=error'],
-      ...['--listen-client-urls', etcdUrl, '--advertise-client-urls', etcdUrl],
+      ...['--data-dir', this.#etcdDirectory, '--unsafe-no-fsync', '--log-level=error'],
+      ...['--listen-client-urls', ETCD_URL, '--advertise-client-urls', ETCD_URL],
     ]);
     const { ipv4, ipv6 } = this.#node.addresses;
     const key = this.#file('service-accounts.key', newKey());
     const address = ipv4 ?? ipv6;
     const tokens = [`${ADMIN},admin,admin,"system:masters"`, `${AGENT},agent,agent`, ...hosts.map(nodeToken)];
     this.#run('kube-apiserver', [
-      ...[`--etcd-servers=${etcdUrl}`, `--cert-dir=${path.join(this.directory, 'certificates')}`],
+      ...[`--etcd-servers=${ETCD_URL}`, `--cert-dir=${path.join(this.directory, 'certificates')}`],
       ...[`--service-account-key-file=${key}`, `--service-account-signing-key-file=${key}`],
       '--service-account-issuer=https://kubernetes.default.svc',
       `--token-auth-file=${this.#file('tokens.csv', `${tokens.join('\n')}\n`)}`,
@@ -168,7 +225,12 @@ export class KubernetesServer implements LabStore {
 
   async #answers(): Promise<void> {
     const { signal } = this.#options;
-    const ended = (): ChildProcess | undefined => this.#programs.find(({ exitCode }) => exitCode !== null);
+    const needed = ['etcd', 'kube-apiserver'] as const;
+    const ended = (): string | undefined =>
+      needed.find((name) => {
+        const child = this.#programs.get(name)?.child;
+        return child !== undefined && hasEnded(child);
+      });
     const isReady = async (): Promise<boolean> => {
       if (!existsSync(this.#access.caFile)) return false;
       const [answer] = await this.ask([{ method: 'GET', path: '/readyz' }]);
@@ -188,7 +250,7 @@ export class KubernetesServer implements LabStore {
     );
   }
 
-  #run(name: string, args: readonly string[]): void {
+  #run(name: ControlPlaneProgram, args: readonly string[]): void {
     const program = path.join(this.#options.programs, name);
     if (!existsSync(program)) {
       throw new OverlayError(
@@ -198,7 +260,8 @@ export class KubernetesServer implements LabStore {
     }
     const { survivesLab } = this.#options;
     const logFile = path.join(this.directory, `${name}.log`);
-    this.#programs.push(this.#node.spawn([program, ...args], { logFile, ...(survivesLab && { survivesLab }) }));
+    const child = this.#node.spawn([program, ...args], { logFile, ...(survivesLab && { survivesLab }) });
+    this.#programs.set(name, { args, child });
   }
 
   #file(name: string, text: string): string {
@@ -215,6 +278,10 @@ export function kubeletToken(host: LabHost): string {
 
 function nodeToken(host: LabHost): string {
   return `${kubeletToken(host)},system:node:${host.name},${host.name},"system:nodes"`;
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
 function newNode({ name }: LabHost): ApiQuestion {
