@@ -117,7 +117,7 @@ async function runJest(run, jestArgs) {
 
 async function runTests(run, skipReason) {
   const kernel = run === 'kernel';
-  const others = kernel ? '^(?!.*\\.kernel\\.test\\.js$)' : '\\.kernel\\.test\\.js$';
+  const others = kernel ? '^(?!.*\\.kernel\\.test\\.m?js$)' : '\\.kernel\\.test\\.m?js$';
   const { jestReport, trouble } = await runJest(run, [
     ...args,
     // One at a time: they share the kernel's RTNL lock, some of them measure time, and in one process whatever a test
