@@ -10,7 +10,8 @@ export async function overlayObjects(overlay: OverlayLab, host: LabHost): Promis
   const links = await overlay.objects(host, 'addr show');
   for (const { ifname, mtu, address, ifalias, flags, linkinfo, addr_info } of links) {
     if (!String(ifname).startsWith('flannel')) continue;
-    const { id, port, local, local6, link } = (linkinfo as { info_data: Record<string, unknown> }).info_data;
+    const { info_data = {} } = linkinfo as { info_data?: Record<string, unknown> };
+    const { id, port, local, local6, link } = info_data;
     const locals = (addr_info as { local: string }[])
       .map((each) => each.local)
       .filter((each) => !each.startsWith('fe80'));

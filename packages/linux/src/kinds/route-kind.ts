@@ -1,4 +1,3 @@
-import type { Prefix } from '@overlay/core';
 import type { KernelEvents } from '../kernel/events.js';
 import { MessageType } from '../netlink/protocol.js';
 import { decodeAddress } from '../netlink/rtnetlink/address.js';
@@ -7,23 +6,19 @@ import { decodeRoute } from '../netlink/rtnetlink/route.js';
 import type { Route } from '../netlink/rtnetlink/route.js';
 import { deleteRoute, dumpRoutes, newRoute } from '../netlink/rtnetlink/route-requests.js';
 import { addressHash } from '../netlink/rtnetlink/match.js';
-import type { Kind, Outcome, Shadow } from '../reconciler/kind.js';
+import type { Kind, Outcome } from '../reconciler/kind.js';
 import type { NetlinkMessage } from '../netlink/message.js';
 import type { BatchContext } from './batch.js';
 import { routeObjectKey } from './keys.js';
 import type { RouteObject } from './objects.js';
 import { isOnlinkRefusal, replaceOnlink } from './onlink-replacement.js';
+import { routeBreadth, routeShadow } from './route-shadow.js';
+import type { RouteMarks } from './route-shadow.js';
 import { RouteSighting } from './route-sighting.js';
 import { rtnetlinkKind } from './rtnetlink-kind.js';
 
-/** How our routes are told from others. */
-export interface RouteKindOptions {
-  readonly protocol: number;
-  readonly metric: (destination: Prefix) => number;
-}
-
 /** Unicast routes of the main table. */
-export function routeKind(context: BatchContext, events: KernelEvents, options: RouteKindOptions): Kind<RouteObject> {
+export function routeKind(context: BatchContext, events: KernelEvents, options: RouteMarks): Kind<RouteObject> {
   const { links } = context;
   const linkName = (index: number | undefined): string =>
     index === undefined ? '' : (links.byIndex(index)?.name ?? '');
@@ -41,7 +36,8 @@ export function routeKind(context: BatchContext, events: KernelEvents, options: 
     },
     same: sameRoute,
     satisfies: sameRoute,
-    shadows: (actual) => shadowOf(actual, options),
+    breadth: routeBreadth,
+    shadows: (actual) => routeShadow(actual, options),
     types: { present: MessageType.newRoute, gone: MessageType.deleteRoute },
     read: (message) => {
       const object = read(message);
@@ -110,17 +106,4 @@ function sameRoute(a: RouteObject, b: RouteObject): boolean {
     a.protocol === b.protocol &&
     a.prefSrc === b.prefSrc
   );
-}
-
-/** A foreign route to the same destination with a smaller metric takes the traffic. */
-function shadowOf(actual: RouteObject, { protocol, metric }: RouteKindOptions): Shadow<RouteObject> | undefined {
-  const ours = metric(actual.destination);
-  if (actual.protocol === protocol || actual.metric >= ours) return undefined;
-  const way = `${actual.gateway === undefined ? '' : ` via ${actual.gateway}`}${actual.link ? ` dev ${actual.link}` : ''}`;
-  return {
-    object: { ...actual, metric: ours },
-    message:
-      `a foreign route to ${actual.destination}${way} (protocol ${actual.protocol}, metric ${actual.metric}) goes ` +
-      `before ours; if nobody needs it: ip route del ${actual.destination}${way} metric ${actual.metric}`,
-  };
 }

@@ -29,6 +29,7 @@ export interface RtnetlinkKindSpec<D extends KernelObject & { readonly link: str
   readonly index: ObjectIndex<D>;
   readonly same: (a: D, b: D) => boolean;
   readonly satisfies: (actual: D, wanted: D) => boolean;
+  readonly breadth?: (object: D) => number;
   readonly shadows?: (actual: D) => Shadow<D> | undefined;
   /** Message types that tell of one that is there, and of one that is gone. */
   readonly types: { readonly present: number; readonly gone: number };
@@ -77,6 +78,7 @@ export function rtnetlinkKind<D extends KernelObject & { readonly link: string }
     link: ({ link }) => link,
     same: spec.same,
     satisfies: spec.satisfies,
+    ...(spec.breadth ? { breadth: spec.breadth } : {}),
     ...(spec.shadows ? { shadows: spec.shadows } : {}),
     scan,
     dump: (filter, each, signal) => scan(filter, (sighting) => each(sighting.read()), signal),

@@ -29,6 +29,8 @@ export class DesiredTable {
   readonly removals = new Map<string, Removal>();
   /** How many entries live on each device. */
   readonly onLink = new Map<string, number>();
+  /** How many entries there are of each breadth. */
+  readonly #breadths: number[] = [];
   readonly #contenders = new Map<string, Contender[]>();
   /** Entries that were marked dirty, in order; some have become something else since. */
   #dirty: Entry[] = [];
@@ -110,7 +112,9 @@ export class DesiredTable {
     const { scope } = this.entries.ownerOf(entry);
     count(scope, this.entries.statusOf(entry), -1);
     scope.objects -= 1;
-    this.#countLink(this.entries.objectOf(entry), -1);
+    const object = this.entries.objectOf(entry);
+    this.#countLink(object, -1);
+    this.#countBreadth(object, -1);
     this.entries.delete(entry);
   }
 
@@ -122,6 +126,11 @@ export class DesiredTable {
     const [heir, ...rest] = [...others].sort((a, b) => (before(a.owner, b.owner) ? -1 : 1));
     if (heir) this.#take(entry, heir);
     this.#keepContenders(key, rest);
+  }
+
+  /** The breadths that entries have. */
+  get breadths(): readonly number[] {
+    return [...this.#breadths.keys()].filter((breadth) => (this.#breadths[breadth] ?? 0) > 0);
   }
 
   /** Whether some key is wanted more than once. */
@@ -192,6 +201,7 @@ export class DesiredTable {
     if (status === Status.Dirty) this.#dirty.push(entry);
     count(owner.scope, status, 1);
     this.#countLink(object, 1);
+    this.#countBreadth(object, 1);
     return entry;
   }
 
@@ -252,6 +262,11 @@ export class DesiredTable {
   #keepContenders(key: string, others: Contender[]): void {
     if (others.length > 0) this.#contenders.set(key, others);
     else this.#contenders.delete(key);
+  }
+
+  #countBreadth(object: KernelObject, by: number): void {
+    const breadth = this.kind.breadth?.(object);
+    if (breadth !== undefined) this.#breadths[breadth] = (this.#breadths[breadth] ?? 0) + by;
   }
 
   #countLink(object: KernelObject, by: number): void {

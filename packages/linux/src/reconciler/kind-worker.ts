@@ -5,12 +5,13 @@ import type { Removal } from './desired-table.js';
 import { Echoes } from './echoes.js';
 import { Status } from './entry.js';
 import type { Entry, Owner } from './entry.js';
-import type { DumpFilter, Kind, KindSink, KernelObject, Shadow, Sighting } from './kind.js';
+import type { DumpFilter, Kind, KindSink, KernelObject, Sighting } from './kind.js';
 import { Patience } from './patience.js';
 import type { Restraint } from './restraint.js';
 import { ReadAhead } from './read-ahead.js';
 import { ReadSighting } from './read-sighting.js';
 import type { ScopeState } from './scope-state.js';
+import { Shadows } from './shadows.js';
 
 /** Objects handed to a kind in one call: large enough to fill sends, small enough to let others have a turn. */
 const BATCH = 8192;
@@ -20,8 +21,6 @@ const REMOVAL_RETRY_MS = 200;
 const LONGEST_REMOVAL_RETRY_MS = 30_000;
 /** How often in a minute an object that bears our marks, and that nobody wants, is removed at once. */
 const FREE_STRAYS = 8;
-/** Foreign objects remembered because something wanted may come that they keep from working. */
-const MOST_SHADOWS = 4096;
 
 /**
  * How long nothing is taken for a stray after a scope was closed, in milliseconds. A network that is opened again in the
@@ -53,10 +52,7 @@ export interface WorkerContext {
 export class KindWorker {
   readonly table: DesiredTable;
   readonly patience = new Patience();
-  /**
-   * Found objects that keep others from working, by their own key: also where nothing is wanted yet, for a peer may come.
-   */
-  readonly shadows = new Map<string, Shadow<KernelObject>>();
+  readonly shadows: Shadows;
   readonly #claims = new Map<ScopeState, Claim[]>();
   readonly #suspects = new Set<string>();
   readonly #strays = new Map<string, { count: number; since: number }>();
@@ -77,6 +73,7 @@ export class KindWorker {
   ) {
     const echoes = (this.#echoes = kind.echoes ? new Echoes(kind) : undefined);
     this.table = new DesiredTable(kind, (old) => echoes?.superseded(kind.key(old), old, context.clock.now()));
+    this.shadows = new Shadows(this.table, context.logger, context.clock);
   }
 
   /** Wants an object. Whether it must be written is found out by the next read, if one is due, else it is written. */
@@ -239,11 +236,12 @@ export class KindWorker {
     changed: (actual) => this.#heard(actual, true),
     deleted: (actual) => this.#heard(actual, false),
     suspect: (link) => {
-      if ((this.table.onLink.get(link) ?? 0) === 0) return;
+      if ((this.table.onLink.get(link) ?? 0) === 0 && !this.shadows.areOn(link)) return;
       this.#suspects.add(link);
       this.context.wake();
     },
     linkGone: (link) => {
+      this.shadows.linkGone(link);
       this.#eachOnLink(link, (entry) => {
         this.patience.applied(entry);
         this.table.mark(entry, Status.Waiting);
@@ -270,7 +268,7 @@ export class KindWorker {
 
   /** Begins to read everything. */
   #readAhead(): ReadAhead {
-    this.shadows.clear();
+    this.shadows.beginRead();
     const dump = (this.#dumps += 1);
     const filter = { wanted: () => this.#wantedObjects() };
     return new ReadAhead(
@@ -293,6 +291,7 @@ export class KindWorker {
   }
 
   async #readLink(link: string, signal: AbortSignal): Promise<number> {
+    this.shadows.beginRead();
     const dump = (this.#dumps += 1);
     const filter = { wanted: () => this.#wantedObjects(), link };
     await this.#look(filter, (sighting) => this.#found(sighting, dump), signal);
@@ -308,6 +307,7 @@ export class KindWorker {
       const stuck = link === undefined ? Status.Waiting : Status.Failed;
       if (this.table.entries.statusOf(entry) === stuck) this.table.mark(entry, Status.Dirty);
     };
+    this.shadows.endRead(link);
     if (link === undefined) this.table.entries.forEach(missing);
     else this.#eachOnLink(link, missing);
   }
@@ -331,7 +331,7 @@ export class KindWorker {
   #found(sighting: Sighting, dump: number): void {
     const { entries } = this.table;
     const entry = entries.findSeen(sighting);
-    if (entry === undefined) return this.#unwanted(sighting.read());
+    if (entry === undefined) return this.#unwanted(sighting.read(), false);
     entries.setSeen(entry, dump);
     if (!sighting.satisfies(entries.objectOf(entry))) return this.#differs(entry);
     const status = entries.statusOf(entry);
@@ -344,8 +344,8 @@ export class KindWorker {
     const { entries } = this.table;
     const entry = entries.find(actual);
     if (entry === undefined) {
-      if (exists) this.#unwanted(actual);
-      else if (this.shadows.size > 0) this.shadows.delete(this.kind.key(actual));
+      if (exists) this.#unwanted(actual, true);
+      else this.shadows.delete(this.kind.key(actual));
       return;
     }
     const status = entries.statusOf(entry);
@@ -385,7 +385,7 @@ export class KindWorker {
   }
 
   /** An object that nobody wants: to be removed if it is ours, and remembered if it is in the way. */
-  #unwanted(actual: KernelObject): void {
+  #unwanted(actual: KernelObject, heard: boolean): void {
     for (const [scope, claims] of this.#claims) {
       if (!claims.some((claim) => claim(actual, this.#wantedLike))) continue;
       if (this.#spares()) return;
@@ -395,12 +395,7 @@ export class KindWorker {
       this.context.wake();
       return;
     }
-    const shadow = this.kind.shadows?.(actual);
-    if (!shadow) return;
-    // A host may have the internet's routes. Beyond that many only those are kept that matter now.
-    if (this.shadows.size < MOST_SHADOWS || this.table.entries.find(shadow.object) !== undefined) {
-      this.shadows.set(this.kind.key(actual), shadow);
-    }
+    this.shadows.add(actual, heard);
   }
 
   /** Whether it is too early to call anything a stray; if so, everything is read again when it no longer is. */

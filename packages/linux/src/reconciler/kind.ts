@@ -8,10 +8,17 @@ export interface KernelObject {
 /** What became of one object of a batch: nothing to report, or why the kernel would not. */
 export type Outcome = OverlayError | undefined;
 
-/** See {@link Kind.shadows}. */
+/** How one found object keeps wanted ones from working. See {@link Kind.shadows}. */
 export interface Shadow<D> {
-  readonly object: D;
-  readonly message: string;
+  /**
+   * The objects that suffer from it where they are wanted; of each only what makes up the key need be right. The first
+   * that is wanted is the one that is told of.
+   *
+   * @param breadths those that wanted objects have at present ({@link Kind.breadth}).
+   */
+  candidates(breadths: Iterable<number>): Iterable<D>;
+  /** What is wrong, in one line, with the remedy. */
+  message(wanted: D): string;
 }
 
 /** How a kind tells what it hears of the kernel. Everything reported is the kernel's state, not a request. */
@@ -78,8 +85,13 @@ export interface Kind<D extends KernelObject = KernelObject> {
   /** Whether what was found satisfies what is wanted, so that nothing need be written. */
   satisfies(actual: D, wanted: D): boolean;
   /**
-   * A wanted object that the found one keeps from working although their keys differ, of which only what makes up its
-   * key need be right, and a remedy.
+   * A small whole number for how wide a key is, for kinds whose keys hold one another, such as prefixes: {@link shadows}
+   * looks only for those that some wanted object has.
+   */
+  breadth?(object: D): number;
+  /**
+   * How a found object that nobody wants may keep wanted ones from working although their keys differ; undefined for one
+   * that never does.
    */
   shadows?(actual: D): Shadow<D> | undefined;
   /**

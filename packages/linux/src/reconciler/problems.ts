@@ -59,9 +59,7 @@ function* conflicts(state: ScopeState, { table, kind, shadows }: KindWorker): It
     const message = `${kind.name} ${kind.key(holder.object)} is wanted by ${holder.owner.name}, which has it, and by ${rivals}`;
     for (const { owner } of [holder, ...others]) if (owner.scope === state) yield { owner: owner.name, message };
   }
-  for (const { object, message } of shadows.values()) {
-    const entry = table.entries.find(object);
-    if (entry === undefined) continue;
+  for (const { entry, message } of shadows.inTheWay()) {
     const owner = table.entries.ownerOf(entry);
     if (owner.scope === state) yield { owner: owner.name, message };
   }

@@ -75,7 +75,7 @@ export class MemoryKernel {
       satisfies: (actual, wanted) => actual.value === wanted.value,
       shadows: (actual) =>
         actual.id.startsWith('shadow ')
-          ? { object: { ...actual, id: actual.id.slice(7) }, message: `${actual.id} is in the way` }
+          ? { candidates: () => [{ ...actual, id: actual.id.slice(7) }], message: () => `${actual.id} is in the way` }
           : undefined,
       dump: async ({ link }: DumpFilter, each) => {
         await Promise.resolve();
