@@ -26,6 +26,7 @@ import { hostStream, InterfaceNeed } from './host-stream.js';
 import { askedInterfaceOptions } from './interface-options.js';
 import { VERSION } from '../version.js';
 import { KernelSettings } from './kernel-settings.js';
+import { removeLeftPrograms } from './left-programs.js';
 import { Reporter } from './reporter.js';
 
 export interface HostAgentContext {
@@ -196,6 +197,7 @@ async function start(parts: Parts): Promise<HostAgent> {
         if (closed === undefined) probe = startProbe({ rate: probeRate, peers: () => agent.peers(), logger });
       }
       await kernel.checkForwarding();
+      if (closed === undefined) await removeLeftPrograms(agent, parts);
     },
     () => undefined,
   );

@@ -1,3 +1,4 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import type { LabHost } from '@overlay/lab';
 import { KernelMonitor } from '../support/kernel-monitor.js';
@@ -118,3 +119,28 @@ describe.each(['vxlan', 'host-gw', 'udp'])('an agent of %s that is killed and st
     expect(await monitor.changes()).toContainEqual(expect.stringContaining(`[ROUTE]${String(route['dst'])}`));
   }, 60_000);
 });
+
+test.each([
+  { told: 'knows what it had', forgets: false },
+  { told: 'has lost its state', forgets: true },
+])(
+  'an agent that $told, and was of udp when it was killed, leaves no program',
+  async ({ forgets }) => {
+    await using overlay = await OverlayLab.create({ hosts: 1, backend: { Type: 'udp', DataPath: 'kernel' } });
+    const host = overlay.host(0);
+    const programs = async (): Promise<boolean> =>
+      (await host.exec(['tc', 'filter', 'show', 'dev', 'eth0', 'ingress'])).stdout.includes('overlay:');
+    overlay.start(host);
+    await host.waitReady();
+    expect(await programs()).toBe(true);
+    await killed(host);
+    if (forgets) rmSync(overlay.file(host, 'state'), { recursive: true });
+    const conf = JSON.parse(readFileSync(overlay.netConf, 'utf8')) as object;
+    writeFileSync(overlay.netConf, JSON.stringify({ ...conf, Backend: { Type: 'host-gw' } }));
+    overlay.start(host, '--retire-after=1s');
+    await host.waitReady();
+    await until(async () => !(await programs()), 'the program is gone');
+    expect((await host.exec(['tc', 'qdisc', 'show', 'dev', 'eth0'])).stdout).not.toContain('clsact');
+  },
+  60_000,
+);
