@@ -16,12 +16,23 @@ import type {
 } from '@overlay/core';
 import { DeclarativeNetwork } from '@overlay/linux';
 import type { Linux } from '@overlay/linux';
-import { firstValueFrom, fromEvent, map, merge, mergeMap, ReplaySubject, throwError } from 'rxjs';
-import type { Observable } from 'rxjs';
+import {
+  firstValueFrom,
+  from,
+  fromEvent,
+  merge,
+  mergeMap,
+  Observable,
+  ReplaySubject,
+  switchMap,
+  throwError,
+} from 'rxjs';
 import { choosePath, noPath } from './choose-path.js';
 import { DEVICE } from './data-path.js';
+import type { DataPath } from './data-path.js';
 import { UdpDesign, udpOverhead } from './design.js';
 import { removePrograms } from './kernel/remove-programs.js';
+import { endpointWith } from './lease.js';
 import { endpointId, udpOptions } from './options.js';
 import type { UdpOptions } from './options.js';
 import { pathSources } from './paths.js';
@@ -107,7 +118,14 @@ class Udp implements Backend {
   }
 
   attributes$({ host$ }: AttributesContext): Observable<LeaseAttributes> {
-    return host$.pipe(map((host) => this.#attributes(host)));
+    return host$.pipe(
+      switchMap((host) =>
+        promised(async (signal) => {
+          const { path } = await choosePath(this.paths, this.#options.dataPath, { host, signal });
+          return this.#attributes(host, path?.name);
+        }),
+      ),
+    );
   }
 
   async open(context: OpenContext): Promise<Network> {
@@ -148,11 +166,12 @@ class Udp implements Backend {
     }
   }
 
-  #attributes(host: Host): LeaseAttributes {
+  /** With how it receives: peers on the kernel path send super-packets only to hosts of which they know. */
+  #attributes(host: Host, path: DataPath['name'] | undefined): LeaseAttributes {
     const endpoints: { ipv4?: Endpoint; ipv6?: Endpoint } = {};
     const add = (family: Family): void => {
       const own = host[family];
-      if (own) endpoints[family] = { publicIP: own.publicIP };
+      if (own) endpoints[family] = endpointWith(own.publicIP, path);
     };
     this.#families.forEach(add);
     // A family that the host has no address in goes by the other one.
@@ -168,4 +187,16 @@ function firstValue<T>(values$: Observable<T>, signal: AbortSignal): Promise<T> 
     mergeMap(() => throwError(() => abortError('opening the udp network', signal))),
   );
   return firstValueFrom(merge(values$, aborted$));
+}
+
+/** What an action resolves with; its signal is given when nobody waits for that any more. */
+function promised<T>(action: (signal: AbortSignal) => Promise<T>): Observable<T> {
+  return new Observable((subscriber) => {
+    const ending = new AbortController();
+    const running = from(action(ending.signal)).subscribe(subscriber);
+    return () => {
+      running.unsubscribe();
+      ending.abort();
+    };
+  });
 }

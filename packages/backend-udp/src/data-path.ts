@@ -69,6 +69,8 @@ export interface UdpPeer {
   readonly port: number;
   /** All addresses that it publishes, to tell a stranger from a peer that says what is not so. */
   readonly senders: readonly Address[];
+  /** How it receives, if it says so. Flanneld does not, and reads datagrams from a socket. */
+  readonly dataPath?: DataPath['name'];
 }
 
 /** A data path at work. */

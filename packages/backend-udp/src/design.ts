@@ -12,6 +12,7 @@ import type {
 } from '@overlay/linux';
 import { DEVICE } from './data-path.js';
 import type { OpenDataPath, UdpPeer } from './data-path.js';
+import { dataPathOf } from './lease.js';
 import type { UdpOptions } from './options.js';
 import { endpointId } from './options.js';
 
@@ -92,7 +93,15 @@ export class UdpDesign implements NetworkDesign {
         linux.route({ destination: subnet, link: DEVICE, onlink: false, prefSrc: networkAddress(ownSubnet) }),
       );
     }
-    const peer: UdpPeer = { key: lease.key, subnets, endpoints, port: options.port, senders: sendersOf(lease) };
+    const dataPath = dataPathOf(lease);
+    const peer: UdpPeer = {
+      key: lease.key,
+      subnets,
+      endpoints,
+      port: options.port,
+      senders: sendersOf(lease),
+      ...(dataPath && { dataPath }),
+    };
     const objects = [...(routes.length > 0 ? path.peer(peer) : []), ...routes];
     return problems.length === 0 ? { objects } : { objects, problem: problems.join('; ') };
   }

@@ -14,6 +14,7 @@ export { endpointId, udpOptions } from './options.js';
 export type { DataPathChoice, FilterMode, UdpOptions } from './options.js';
 export type { Attachment } from './kernel/attachments.js';
 export { Attachments } from './kernel/attachments.js';
+export { removePrograms } from './kernel/remove-programs.js';
 export { udp } from './backend.js';
 export type { UdpComponents } from './backend.js';
 export { UdpNetwork } from './udp-network.js';

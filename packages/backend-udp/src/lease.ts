@@ -1,5 +1,6 @@
-import { addressFamily, parseAddress, parsePrefix } from '@overlay/core';
-import type { Lease } from '@overlay/core';
+import { addressFamily, FAMILIES, parseAddress, parsePrefix } from '@overlay/core';
+import type { Address, Endpoint, JsonObject, Lease } from '@overlay/core';
+import type { DataPath } from './data-path.js';
 
 /** A host as a person would write it down. */
 export interface UdpLeaseInit {
@@ -9,6 +10,8 @@ export interface UdpLeaseInit {
   readonly subnets: readonly string[];
   /** The host's addresses on the underlay; one of each family at most. */
   readonly publicIPs: readonly string[];
+  /** How it receives. Kernel paths send super-packets to each other; to others, what any socket takes. */
+  readonly dataPath?: DataPath['name'];
 }
 
 /**
@@ -16,7 +19,7 @@ export interface UdpLeaseInit {
  *
  * @throws OverlayError `OVERLAY_ADDRESS_INVALID`.
  */
-export function udpLease({ hostId, subnets, publicIPs }: UdpLeaseInit): Lease {
+export function udpLease({ hostId, subnets, publicIPs, dataPath }: UdpLeaseInit): Lease {
   const prefixes = subnets.map((subnet) => parsePrefix(subnet));
   const addresses = publicIPs.map((address) => parseAddress(address));
   return {
@@ -24,7 +27,22 @@ export function udpLease({ hostId, subnets, publicIPs }: UdpLeaseInit): Lease {
     subnets: Object.fromEntries(prefixes.map((prefix) => [addressFamily(prefix), prefix])),
     attributes: {
       backendType: '',
-      ...Object.fromEntries(addresses.map((address) => [addressFamily(address), { publicIP: address }])),
+      ...Object.fromEntries(addresses.map((address) => [addressFamily(address), endpointWith(address, dataPath)])),
     },
   };
+}
+
+/** What a host publishes of one of its addresses. Flanneld passes over the part that is not the address. */
+export function endpointWith(publicIP: Address, dataPath: DataPath['name'] | undefined): Endpoint {
+  return dataPath === undefined ? { publicIP } : { publicIP, data: { DataPath: dataPath } };
+}
+
+/** How a host says that it receives. */
+export function dataPathOf({ attributes }: Lease): DataPath['name'] | undefined {
+  for (const family of FAMILIES) {
+    const data = attributes[family]?.data;
+    const path = typeof data === 'object' && data !== null ? (data as JsonObject).DataPath : undefined;
+    if (path === 'kernel' || path === 'user') return path;
+  }
+  return undefined;
 }

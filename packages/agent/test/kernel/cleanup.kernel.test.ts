@@ -70,8 +70,8 @@ describe.each(['vxlan', 'host-gw', 'udp'] as const)('overlay cleanup after %s', 
     // Two routes for each peer; with vxlan a neighbour and an FDB entry for each, an address and a device.
     const kinds = lines(dry.stdout).map((line) => line.split(' ', 1)[0]);
     const count = (kind: string): number => kinds.filter((found) => found === kind).length;
-    // With udp a pair of devices, with an address in each family, and a program on one of them and on eth0.
-    const counts = { vxlan: [4, 4, 4, 2, 2, 0], 'host-gw': [4, 0, 0, 0, 0, 0], udp: [4, 0, 0, 2, 2, 2] };
+    // With udp a pair of devices, with an address in each family, and a program on both of them and on eth0.
+    const counts = { vxlan: [4, 4, 4, 2, 2, 0], 'host-gw': [4, 0, 0, 0, 0, 0], udp: [4, 0, 0, 2, 2, 3] };
     expect(['route', 'neighbour', 'fdb', 'address', 'device', 'program'].map(count)).toEqual(counts[type]);
     expect(dry.stderr).toContain('172.31.0.0/16');
 

@@ -13,7 +13,10 @@ import { routeKind } from './route-kind.js';
 import type { UdpRouteObject } from './route-kind.js';
 import { UdpKernel } from './udp-kernel.js';
 
-/** The other end of the tunnel device's pair: single TCP segments come in through it, to be joined. */
+/**
+ * The other end of the tunnel device's pair: single TCP segments come in through it, to be joined, and what has to be
+ * finished by the kernel before it is sent or delivered comes out of it.
+ */
 const ENTRY = `${DEVICE}-in`;
 
 const NOTHING = { packets: 0, bytes: 0 };
@@ -33,6 +36,13 @@ export function kernelPath(linux: Linux): DataPath {
     preflight: ({ host }) => kernelPreflight(linux, load, host),
     open: (context) => Promise.resolve(new KernelPath(load(), context)),
   };
+}
+
+/** What the ends of the pair differ in. */
+interface EndInit {
+  readonly peer: string;
+  readonly mac: Mac;
+  readonly mtu: number;
 }
 
 class KernelPath implements OpenDataPath {
@@ -67,27 +77,31 @@ class KernelPath implements OpenDataPath {
     };
     for (const name of [device.name, ENTRY, underlay]) this.#kernel.names.add(name);
     const objects: (LinkObject | OffloadObject | ProgramObject)[] = [
-      this.#end(device, device.name, ENTRY, tunnel),
-      this.#end(device, ENTRY, device.name, entry),
+      this.#end(device, device.name, { peer: ENTRY, mac: tunnel, mtu: device.mtu }),
+      // Whole datagrams come out of it, too.
+      this.#end(device, ENTRY, { peer: device.name, mac: entry, mtu: device.host.interface.mtu }),
+      // What is sent through the pair is finished on the way: cut to size, and its checksums computed.
+      { kind: 'udp-offload', link: device.name, offloads: { gro: true, tx: false } },
       // The kernel lets a veth join what it receives only if the end that sends does no segmentation of its own.
-      { kind: 'udp-offload', link: device.name, offloads: { gro: true } },
       { kind: 'udp-offload', link: ENTRY, offloads: { tso: false } },
       { kind: 'udp-program', link: device.name, direction: 'egress', settings },
+      { kind: 'udp-program', link: ENTRY, direction: 'ingress', settings },
       { kind: 'udp-program', link: underlay, direction: 'ingress', settings },
     ];
     return objects;
   }
 
-  peer({ subnets, endpoints, port, senders }: UdpPeer): readonly KernelObject[] {
+  peer({ subnets, endpoints, port, senders, dataPath }: UdpPeer): readonly KernelObject[] {
     const objects: UdpRouteObject[] = [];
     for (const family of FAMILIES) {
       const subnet = subnets[family];
       const endpoint = endpoints[family];
-      if (subnet !== undefined && endpoint !== undefined) objects.push({ kind: 'udp-route', subnet, endpoint, port });
+      if (subnet !== undefined && endpoint !== undefined)
+        objects.push({ kind: 'udp-route', subnet, endpoint, port, whole: dataPath === 'kernel' });
     }
     for (const sender of senders) {
       const subnet = makePrefix(sender, addressBits(addressFamily(sender)));
-      objects.push({ kind: 'udp-route', subnet, endpoint: sender, port, host: true });
+      objects.push({ kind: 'udp-route', subnet, endpoint: sender, port, whole: false, host: true });
     }
     return objects;
   }
@@ -120,7 +134,7 @@ class KernelPath implements OpenDataPath {
     return Promise.resolve();
   }
 
-  #end({ alias, mtu }: UdpDevice, name: string, peer: string, mac: Mac): LinkObject {
+  #end({ alias }: UdpDevice, name: string, { peer, mac, mtu }: EndInit): LinkObject {
     return { kind: 'link', name, type: 'veth', alias, mtu, mac, up: true, noArp: true, veth: { peer } };
   }
 }

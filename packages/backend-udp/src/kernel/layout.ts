@@ -74,6 +74,8 @@ export interface RouteEntry {
   readonly subnet: Prefix;
   readonly endpoint: Address;
   readonly port: number;
+  /** Its kernel takes super-packets, and checksums that are left to hardware. */
+  readonly whole: boolean;
 }
 
 /** Bytes of `struct route4_key`, `struct route6_key` and `struct route`. */
@@ -87,11 +89,12 @@ export function writeRouteKey(bytes: Uint8Array, at: number, subnet: Prefix): vo
 }
 
 export function writeRoute(bytes: Uint8Array, at: number, route: RouteEntry): void {
-  const { endpoint, port } = route;
+  const { endpoint, port, whole } = route;
   bytes.set(addressBytes(endpoint), at);
   bytes[at + 16] = port >>> 8;
   bytes[at + 17] = port;
   bytes[at + 18] = addressFamily(endpoint) === 'ipv6' ? 1 : 0;
+  bytes[at + 19] = whole ? 1 : 0;
 }
 
 /** Reads an entry; undefined for one with a key that is no prefix, which we have not written. */
@@ -114,6 +117,7 @@ export function readRoute(
     subnet,
     endpoint: formatAddress(values, at, values[at + 18] === 1 ? 16 : 4),
     port: (values[at + 16] << 8) | values[at + 17],
+    whole: values[at + 19] !== 0,
   };
 }
 

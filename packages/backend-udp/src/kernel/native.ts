@@ -51,8 +51,8 @@ export interface NativeBpf {
   setOffload(netns: string | undefined, device: string, name: OffloadName, on: boolean): void;
 }
 
-/** Offloads of a device: joining of received packets, and segmentation of TCP. */
-export type OffloadName = 'gro' | 'tso';
+/** Offloads of a device: joining of received packets, segmentation of TCP, and checksums of what is sent. */
+export type OffloadName = 'gro' | 'tso' | 'tx';
 
 /**
  * Loads the addon.

@@ -50,11 +50,15 @@ export async function kernelPreflight(linux: Linux, load: () => UdpKernel, host:
 }
 
 /** Loads both programs and lets them go again. Throws OverlayError. */
-function verify({ object, native }: UdpKernel): void {
+function verify(kernel: UdpKernel): void {
+  // What the kernel has taken once it takes again, and asking costs it tens of milliseconds.
+  if (kernel.isVerified) return;
+  const { object, native } = kernel;
   const maps = BpfMaps.open(object, []);
   try {
     for (const direction of ['egress', 'ingress'] as const) native.close(object.load(direction, TRIAL, maps.fds));
   } finally {
     maps.close();
   }
+  kernel.isVerified = true;
 }

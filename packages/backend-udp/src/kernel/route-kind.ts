@@ -61,7 +61,7 @@ export function routeKind(kernel: UdpKernel, clock: Clock = systemClock): Kind<U
 }
 
 function sameRoute(a: UdpRouteObject, b: UdpRouteObject): boolean {
-  return a.endpoint === b.endpoint && a.port === b.port;
+  return a.endpoint === b.endpoint && a.port === b.port && a.whole === b.whole;
 }
 
 /** The maps `routes4`, `routes6` and `lengths` as one table. */
@@ -191,7 +191,7 @@ class RouteTable {
 }
 
 function damaged(key: Uint8Array): UdpRouteObject {
-  return { kind: 'udp-route', subnet: '' as Prefix, endpoint: '' as Address, port: 0, damaged: key };
+  return { kind: 'udp-route', subnet: '' as Prefix, endpoint: '' as Address, port: 0, whole: false, damaged: key };
 }
 
 function refusal(action: () => void): OverlayError | undefined {

@@ -21,6 +21,8 @@ export class UdpKernel {
   readonly object: BpfObject;
   /** Devices that programs name by their index. */
   readonly names = new Set<string>();
+  /** The kernel has taken the programs before. */
+  isVerified = false;
   #maps: BpfMaps | undefined;
   #opening: Promise<void> | undefined;
   #users = 0;

@@ -37,12 +37,20 @@ describe('the kernel path', () => {
   }, 60_000);
   afterEach(() => pair[Symbol.asyncDispose](), 30_000);
 
-  test.each(['eth0', 'flannel0'])('gets its program back when the qdisc of %s is deleted', async (device) => {
-    await near.exec(`tc qdisc del dev ${device} clsact`);
-    await until('the pods reach each other again', reached);
-    await far.exec(`tc qdisc del dev ${device} clsact`);
-    await until('the pods reach each other again', reached);
-  });
+  test.each(['eth0', 'flannel0', 'flannel0-in'])(
+    'gets its program back when the qdisc of %s is deleted',
+    async (device) => {
+      const direction = device === 'flannel0' ? 'egress' : 'ingress';
+      for (const end of pair.ends) {
+        const filters = `tc filter show dev ${device} ${direction}`;
+        const isThere = async (): Promise<boolean> => (await end.exec(filters)).stdout.includes('overlay:default');
+        expect(await isThere()).toBe(true);
+        await end.exec(`tc qdisc del dev ${device} clsact`);
+        await until('the program is there again', isThere);
+        await until('the pods reach each other again', reached);
+      }
+    },
+  );
 
   test('gets its program back when another one is put in its place', async () => {
     const { stdout } = await far.exec('tc -j filter show dev eth0 ingress');
@@ -95,7 +103,8 @@ describe('the kernel path', () => {
   test('sends nothing bare and in no circle while its programs are missing and nobody mends them', async () => {
     await near.close();
     await using capture = await Bare.on(near);
-    for (const device of ['flannel0', 'eth0']) await near.exec(`tc qdisc del dev ${device} clsact`);
+    const devices = ['flannel0', 'flannel0-in', 'eth0'];
+    for (const device of devices) await near.exec(`tc qdisc del dev ${device} clsact`);
     const received = async (): Promise<number> => {
       const { stdout } = await near.exec('ip -s -j link show dev flannel0-in');
       return (JSON.parse(stdout) as { stats64: { rx: { packets: number } } }[])[0].stats64.rx.packets;

@@ -6,7 +6,7 @@ import type { Linux } from '@overlay/linux';
 import { openLinux } from '@overlay/linux';
 import { BehaviorSubject, filter, firstValueFrom, map } from 'rxjs';
 import type { DataPathChoice, FilterMode } from '@overlay/backend-udp';
-import { udp, udpLease, UdpNetwork } from '@overlay/backend-udp';
+import { udp, UdpNetwork } from '@overlay/backend-udp';
 
 const SETTLE_MS = 20_000;
 
@@ -80,13 +80,6 @@ export class UdpHosts implements AsyncDisposable {
     );
     const host$ = new BehaviorSubject<Host>(await firstValueFrom(known$));
     const hostId = host.name;
-    const lease = udpLease({
-      hostId,
-      subnets: families.map((each) =>
-        each === 'ipv4' ? `10.244.${index + 1}.0/24` : `fd00:10:244:${(index + 1).toString(16)}::/64`,
-      ),
-      publicIPs: families.flatMap((each) => host.addresses[each] ?? []),
-    });
     const netConf = parseNetConf(
       JSON.stringify({
         ...(families.includes('ipv4') ? { Network: '10.244.0.0/16' } : { EnableIPv4: false }),
@@ -95,6 +88,11 @@ export class UdpHosts implements AsyncDisposable {
       }),
     );
     const backend = udp({ linux }).create({ netConf, hostId });
+    const subnets: { ipv4?: Prefix; ipv6?: Prefix } = {};
+    for (const each of families) {
+      subnets[each] = parsePrefix(each === 'ipv4' ? `10.244.${index + 1}.0/24` : `fd00:10:244:${index + 1}::/64`);
+    }
+    const lease: Lease = { key: hostId, subnets, attributes: await firstValueFrom(backend.attributes$({ host$ })) };
     const signal = AbortSignal.timeout(SETTLE_MS);
     const network = await backend.open({ host$, lease$: new BehaviorSubject<Lease>(lease), signal });
     if (!(network instanceof UdpNetwork)) throw new TypeError('expected a UDP network');

@@ -17,6 +17,8 @@ export interface UdpPairOptions {
   /** Hosts of the lab; the first two carry the network, a third one is a stranger. 2 unless told. */
   readonly hosts?: number;
   readonly families?: readonly Family[];
+  /** The hosts do not say how they receive, as flanneld does not. */
+  readonly silent?: boolean;
   /** Members of `Backend`. */
   readonly backend?: object;
 }
@@ -37,7 +39,10 @@ export class UdpEnd {
     const attributes: Record<string, unknown> = { backendType: '' };
     for (const family of pair.families) {
       subnets[family] = parsePrefix(family === 'ipv4' ? `10.244.${number}.0/24` : `fd44:0:0:${number}::/64`);
-      attributes[family] = { publicIP: host.addresses[family] };
+      attributes[family] = {
+        publicIP: host.addresses[family],
+        ...(pair.silent ? {} : { data: { DataPath: 'kernel' } }),
+      };
     }
     this.lease = { key: host.name, subnets, attributes: attributes as never };
   }
@@ -114,15 +119,16 @@ export class UdpPair implements AsyncDisposable {
     readonly lab: Lab,
     readonly families: readonly Family[],
     readonly backend: object,
+    readonly silent: boolean,
   ) {
     const [first, second] = lab.hosts;
     this.ends = [new UdpEnd(this, first, 1), new UdpEnd(this, second, 2)];
   }
 
   static async create(options: UdpPairOptions = {}): Promise<UdpPair> {
-    const { hosts = 2, families = ['ipv4'], backend = {} } = options;
+    const { hosts = 2, families = ['ipv4'], backend = {}, silent = false } = options;
     const lab = await createLab({ hosts, families: [...families] });
-    const pair = new UdpPair(lab, families, backend);
+    const pair = new UdpPair(lab, families, backend, silent);
     try {
       const [near, far] = pair.ends;
       await near.open([far.lease]);

@@ -13,6 +13,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* What `ethtool -K` calls them, and the commands for them. */
+static const struct {
+  const char *name;
+  uint32_t get, set;
+} OFFLOADS[] = {
+    {"gro", ETHTOOL_GGRO, ETHTOOL_SGRO},
+    {"tso", ETHTOOL_GTSO, ETHTOOL_STSO},
+    {"tx", ETHTOOL_GTXCSUM, ETHTOOL_STXCSUM},
+};
+
 struct request {
   char *netns;
   char *device;
@@ -39,11 +49,12 @@ static napi_value run(napi_env env, napi_callback_info info, bool set) {
   if (!take_arguments(env, info, set ? 4 : 3, arguments)) return NULL;
   if (take_string(env, arguments[0], &request.netns) && take_string(env, arguments[1], &request.device) &&
       take_string(env, arguments[2], &name) && (!set || napi_get_value_bool(env, arguments[3], &on) == napi_ok)) {
-    bool gro = name != NULL && strcmp(name, "gro") == 0;
-    if (request.device == NULL || name == NULL || (!gro && strcmp(name, "tso") != 0)) {
-      napi_throw_type_error(env, NULL, "expected a device and gro or tso");
+    size_t known = sizeof OFFLOADS / sizeof *OFFLOADS, at = 0;
+    while (name != NULL && at < known && strcmp(name, OFFLOADS[at].name) != 0) at++;
+    if (request.device == NULL || name == NULL || at == known) {
+      napi_throw_type_error(env, NULL, "expected a device and gro, tso or tx");
     } else {
-      request.value.cmd = set ? (gro ? ETHTOOL_SGRO : ETHTOOL_STSO) : (gro ? ETHTOOL_GGRO : ETHTOOL_GTSO);
+      request.value.cmd = set ? OFFLOADS[at].set : OFFLOADS[at].get;
       request.value.data = on;
       struct outcome outcome = in_netns(request.netns, ask, &request);
       if (outcome.error != 0)

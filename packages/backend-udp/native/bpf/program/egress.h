@@ -95,24 +95,55 @@ INLINE int send(struct __sk_buff *skb, struct route *route, __u32 inner)
 	return redirect_neigh(config.underlay, 0, 0, 0);
 }
 
-INLINE int encapsulate(struct __sk_buff *skb)
+// To whom a packet goes; 0 for nobody that is known, with what becomes of it in *verdict.
+INLINE struct route *find_route(struct __sk_buff *skb, int *verdict)
 {
-	if (skb->len < ETH_HLEN) return drop(MALFORMED);
-	__u32 inner = skb->len - ETH_HLEN;
+	*verdict = TC_ACT_SHOT;
+	if (skb->len < ETH_HLEN) goto malformed;
+	struct route *route = 0;
 	if (skb->protocol == swap16(ETH_P_IP)) {
 		struct iphdr ip;
-		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.version != 4) return drop(MALFORMED);
+		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.version != 4) goto malformed;
 		// Multicast and broadcast of the device itself are nothing to speak of.
-		if ((swap32(ip.daddr) >> 28) >= 14) return TC_ACT_SHOT;
-		struct route *route = find_route4(ip.daddr);
-		return route ? send(skb, route, inner) : drop(UNKNOWN_DESTINATION);
-	}
-	if (skb->protocol == swap16(ETH_P_IPV6)) {
+		if ((swap32(ip.daddr) >> 28) >= 14) return 0;
+		if (config.address4 && ip.daddr == config.address4) goto detour;
+		route = find_route4(ip.daddr);
+	} else if (skb->protocol == swap16(ETH_P_IPV6)) {
 		struct ipv6hdr ip;
-		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.version != 6) return drop(MALFORMED);
-		if (ip.daddr.in6_u.u6_addr8[0] == 0xff) return TC_ACT_SHOT;
-		struct route *route = find_route6(ip.daddr.in6_u.u6_addr32);
-		return route ? send(skb, route, inner) : drop(UNKNOWN_DESTINATION);
+		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.version != 6) goto malformed;
+		if (ip.daddr.in6_u.u6_addr8[0] == 0xff) return 0;
+		if (is_own6(ip.daddr.in6_u.u6_addr32)) goto detour;
+		route = find_route6(ip.daddr.in6_u.u6_addr32);
+	} else {
+		return 0;
 	}
-	return TC_ACT_SHOT;
+	if (!route) drop(UNKNOWN_DESTINATION);
+	return route;
+detour:
+	*verdict = TC_ACT_UNSPEC;
+	return 0;
+malformed:
+	drop(MALFORMED);
+	return 0;
+}
+
+// What the tunnel device sends. It has no offloads: what passes it, and is not taken away before, comes out at the other
+// end in packets of the size that is on the wire, with complete checksums. That way go
+// - packets for hosts where sockets receive them, which cannot tell what is left to be done;
+// - datagrams for this host that the wire has brought as super-packets.
+INLINE int leave(struct __sk_buff *skb)
+{
+	int verdict;
+	struct route *route = find_route(skb, &verdict);
+	if (!route) return verdict;
+	return route->whole ? send(skb, route, skb->len - ETH_HLEN) : TC_ACT_UNSPEC;
+}
+
+// What comes out at the other end, and is no datagram for this host.
+INLINE int leave_finished(struct __sk_buff *skb)
+{
+	int verdict;
+	struct route *route = find_route(skb, &verdict);
+	if (!route) return TC_ACT_SHOT;
+	return send(skb, route, skb->len - ETH_HLEN);
 }

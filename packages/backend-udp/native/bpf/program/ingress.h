@@ -1,6 +1,6 @@
 // From the wire to the tunnel device.
 #pragma once
-#include "tables.h"
+#include "egress.h"
 
 #define IP_OFFSET 0x1fff
 #define IP_MORE 0x2000
@@ -11,6 +11,7 @@ struct outer {
 	__u32 from_ipv6;
 	__u32 length; // of the outer headers, without Ethernet's
 	__u32 payload; // bytes, by the UDP header
+	bool checked; // it has a checksum
 };
 
 // What the inner headers say.
@@ -19,6 +20,7 @@ struct inner {
 	bool is_ipv6;
 	bool tcp_data; // a TCP segment with payload
 	bool for_us; // the destination is in a subnet of this host
+	bool several; // the first one of those in a super-datagram
 };
 
 // A packet that is not what it says: 0 lets it pass.
@@ -105,7 +107,8 @@ INLINE bool read_inner(struct __sk_buff *skb, struct outer *outer, struct inner 
 	} else {
 		return false;
 	}
-	if (length != outer->payload && !(skb->gso_size && skb->len > 0xffff)) return false;
+	inner->several = length == skb->gso_size && length < outer->payload;
+	if (length != outer->payload && !inner->several && !(skb->gso_size && skb->len > 0xffff)) return false;
 	__u8 offset = 0;
 	l4 = at + header;
 	inner->tcp_data = protocol == IPPROTO_TCP && !skb_load(skb, l4 + 12, &offset, 1) &&
@@ -154,9 +157,7 @@ INLINE enum reading read_outer(struct __sk_buff *skb, struct outer *outer)
 	} else if (is_set6(config.address6) && skb->protocol == swap16(ETH_P_IPV6)) {
 		struct ipv6hdr ip;
 		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.nexthdr != IPPROTO_UDP) return NOT_OURS;
-		if (ip.daddr.in6_u.u6_addr32[0] != config.address6[0] || ip.daddr.in6_u.u6_addr32[1] != config.address6[1] ||
-		    ip.daddr.in6_u.u6_addr32[2] != config.address6[2] || ip.daddr.in6_u.u6_addr32[3] != config.address6[3])
-			return NOT_OURS;
+		if (!is_own6(ip.daddr.in6_u.u6_addr32)) return NOT_OURS;
 		if (skb_load(skb, ETH_HLEN + sizeof(ip), &udp, sizeof(udp))) return NOT_OURS;
 		copy6(outer->from, ip.saddr.in6_u.u6_addr32);
 		outer->from_ipv6 = 1;
@@ -170,19 +171,28 @@ INLINE enum reading read_outer(struct __sk_buff *skb, struct outer *outer)
 	if (skb->gso_size && skb->len > 0xffff) length = room;
 	if (length < sizeof(udp) || length > room) return BROKEN;
 	outer->payload = length - sizeof(udp);
+	outer->checked = udp.check != 0;
 	return reading;
 }
 
-// What is not a datagram for our address and port is left to whoever comes next.
-INLINE int decapsulate(struct __sk_buff *skb)
+// What is not a datagram for our address and port is left to whoever comes next, or sent if it came through the tunnel
+// device.
+INLINE int arrive(struct __sk_buff *skb)
 {
 	struct outer outer = {};
 	struct inner inner = {};
+	bool finished = skb->ifindex == config.entry;
 	if (skb->vlan_present) return TC_ACT_UNSPEC;
 	enum reading reading = read_outer(skb, &outer);
-	if (reading == NOT_OURS) return TC_ACT_UNSPEC;
+	if (reading == NOT_OURS) return finished ? leave_finished(skb) : TC_ACT_UNSPEC;
 	if (reading == FRAGMENT) return drop(TOO_LARGE);
 	if (reading == BROKEN || !read_inner(skb, &outer, &inner)) return drop(MALFORMED);
+	// From a socket on this very machine, or on one with the same hypervisor, datagrams come several in one, and with
+	// checksums that nobody has computed yet. Of the latter nothing can be seen, and stripped they would be of no use.
+	if (inner.several || outer.checked) {
+		if (!finished) return redirect(config.tunnel, 0);
+		if (inner.several) return drop(OVERLOAD);
+	}
 	if (config.filter != FILTER_OFF) {
 		struct route *route = inner.is_ipv6 ? find_route6(inner.source) : find_route4(inner.source[0]);
 		int verdict = judge_packet(&outer, &inner, route);

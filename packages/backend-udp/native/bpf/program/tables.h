@@ -38,7 +38,7 @@ struct route {
 	__u32 endpoint[4]; // IPv4 in the first word, and 0 in the others
 	__be16 port;
 	__u8 is_ipv6;
-	__u8 pad;
+	__u8 whole; // its kernel takes super-packets and checksums that are left to hardware
 };
 
 // By network and length of the prefix. A peer's own address is there too, with its full length; it is only looked for
@@ -193,6 +193,13 @@ INLINE void copy6(__u32 to[4], const __u32 from[4])
 INLINE bool is_set6(const volatile __u32 address[4])
 {
 	return (address[0] | address[1] | address[2] | address[3]) != 0;
+}
+
+// Not by same6: without the `volatile` the compiler would take the configuration for what it is initialised with.
+INLINE bool is_own6(const __u32 address[4])
+{
+	return is_set6(config.address6) && address[0] == config.address6[0] && address[1] == config.address6[1] &&
+	       address[2] == config.address6[2] && address[3] == config.address6[3];
 }
 
 INLINE bool same6(const __u32 a[4], const __u32 b[4])

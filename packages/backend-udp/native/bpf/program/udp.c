@@ -4,10 +4,10 @@
 
 SECTION("egress") int overlay_udp_out(struct __sk_buff *skb)
 {
-	return encapsulate(skb);
+	return leave(skb);
 }
 
 SECTION("ingress") int overlay_udp_in(struct __sk_buff *skb)
 {
-	return decapsulate(skb);
+	return arrive(skb);
 }
