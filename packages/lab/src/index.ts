@@ -15,6 +15,8 @@ export type { AgentCommand, AgentExit, AgentProcess } from './agent/agent-proces
 export type { HealthAnswer } from './agent/health.js';
 export type { ReadyHost } from './agent/ready.js';
 
+export { Certificates } from './store/certificates.js';
+export type { EtcdTls } from './store/etcd-members.js';
 export type { EtcdServerOptions, StoredKey } from './store/etcd-server.js';
 export { ETCD_PREFIX, EtcdServer } from './store/etcd-server.js';
 export type { ApiAnswer, ApiQuestion } from './store/kubernetes/api.js';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Family } from '@overlay/core';
 import { parseNetConf } from '@overlay/core';
 import { createLab, EtcdServer, KubernetesServer } from '@overlay/lab';
-import type { AgentProcess, Lab, LabHost, NetworkNode } from '@overlay/lab';
+import type { AgentProcess, EtcdServerOptions, Lab, LabHost, NetworkNode } from '@overlay/lab';
 import { KUBERNETES } from './kubernetes-servers.js';
 import { until } from './until.js';
 
@@ -18,6 +18,8 @@ export interface OverlayLabOptions {
   readonly backend: object;
   /** Where leases are kept: in a folder unless told. */
   readonly store?: 'local' | 'etcd' | 'kube';
+  /** Of etcd, once it is known where its lab keeps files. */
+  readonly etcd?: (lab: Lab) => EtcdServerOptions;
 }
 
 /** Hosts on one link, whose agents share a store, and what a test asks of them. */
@@ -47,7 +49,7 @@ export class OverlayLab implements AsyncDisposable {
       : {};
     const netConf = JSON.stringify({ ...ipv4, ...ipv6, Backend: backend });
     try {
-      return new OverlayLab(lab, await startStore(lab, store, netConf));
+      return new OverlayLab(lab, await startStore(lab, options, netConf));
     } catch (error) {
       await lab.close();
       throw error;
@@ -161,12 +163,12 @@ export class OverlayLab implements AsyncDisposable {
 /** Starts where leases are kept, and puts the configuration there. */
 async function startStore(
   lab: Lab,
-  store: OverlayLabOptions['store'],
+  { store, etcd: etcdOptions }: OverlayLabOptions,
   netConf: string,
 ): Promise<EtcdServer | KubernetesServer | undefined> {
   switch (store) {
     case 'etcd': {
-      const etcd = await EtcdServer.start(lab);
+      const etcd = await EtcdServer.start(lab, etcdOptions?.(lab));
       await etcd.putNetConf(netConf);
       return etcd;
     }

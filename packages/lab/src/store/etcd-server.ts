@@ -7,6 +7,8 @@ import type { NetworkNode } from '../host/network-node.js';
 import type { Lab } from '../lab.js';
 import { poll } from '../system/poll.js';
 import { requireTools } from '../system/requirements.js';
+import type { EtcdMember, EtcdTls } from './etcd-members.js';
+import { endMember, planMembers } from './etcd-members.js';
 import type { LabStore } from './lab-store.js';
 
 /** A key of etcd with what is there. */
@@ -20,6 +22,10 @@ export interface StoredKey {
 
 /** How {@link EtcdServer.start} goes about it. */
 export interface EtcdServerOptions {
+  /** Members of the cluster; 1 unless told. */
+  readonly members?: number;
+  /** Plain text unless told. */
+  readonly tls?: EtcdTls;
   /** More flags of etcd. */
   readonly args?: readonly string[];
   /** True: it goes on when this process ends. */
@@ -30,25 +36,24 @@ export interface EtcdServerOptions {
 /** What flanneld takes for the prefix of all keys unless told. */
 export const ETCD_PREFIX = '/coreos.com/network';
 
-const PORT = 2379;
 const READY_MS = 20_000;
-/** For an etcd to end after SIGTERM, in milliseconds. */
-const GRACE_MS = 5_000;
 
 /**
- * A real etcd, of one member, in the namespace for servers of a lab. Its data are in the lab's folder and survive
- * {@link stop}; not being synchronized to disk, they do not survive a power cut.
+ * A real etcd in the namespace for servers of a lab. Its data are in the lab's folder and survive {@link stop}; not being
+ * synchronized to disk, they do not survive a power cut.
  */
 export class EtcdServer implements LabStore {
   readonly name = 'etcd';
-  /** Where it listens, as clients name it. */
+  /** Where its first member listens, as clients name it. */
   readonly url: string;
+  /** With which user and password {@link ctl} asks: `root:secret`. */
+  user: string | undefined;
   /** Its log. */
   readonly logFile: string;
   readonly dataDirectory: string;
   readonly #node: NetworkNode;
   readonly #options: EtcdServerOptions;
-  #child: ChildProcess | undefined;
+  readonly #members: readonly EtcdMember[];
 
   /**
    * Starts one and waits until it answers.
@@ -64,60 +69,75 @@ export class EtcdServer implements LabStore {
   }
 
   private constructor(node: NetworkNode, directory: string, options: EtcdServerOptions) {
-    const { ipv4, ipv6 } = node.addresses;
-    this.url = `http://${ipv4 ?? `[${ipv6}]`}:${PORT}`;
-    this.logFile = path.join(directory, 'etcd.log');
-    this.dataDirectory = path.join(directory, 'etcd');
     this.#node = node;
     this.#options = options;
+    this.logFile = path.join(directory, 'etcd.log');
+    this.#members = planMembers(node, directory, options);
+    const [{ url, dataDirectory }] = this.#members;
+    this.url = url;
+    this.dataDirectory = dataDirectory;
   }
 
   agentArgs(): readonly string[] {
-    return [`--etcd-endpoints=${this.url}`];
+    return [`--etcd-endpoints=${this.#endpoints}`];
   }
 
-  /** Starts it again, with the data that are there, and waits until it answers. @throws as the static method */
+  /** Starts every member that does not run, with the data that are there, and waits until it answers. @throws as the static method */
   async start(): Promise<void> {
-    const { args = [], survivesLab, signal } = this.#options;
-    const argv = [
-      ...['etcd', '--name', 'lab', '--data-dir', this.dataDirectory],
-      ...['--listen-client-urls', this.url, '--advertise-client-urls', this.url],
-      ...['--unsafe-no-fsync', '--logger=zap', '--log-outputs=stderr', '--log-level=warn'],
-      ...args,
-    ];
-    const child = this.#node.spawn(argv, { logFile: this.logFile, ...(survivesLab && { survivesLab }) });
-    this.#child = child;
+    const { survivesLab, signal } = this.#options;
+    for (const member of this.#members) {
+      if (member.child !== undefined) continue;
+      const options = { logFile: this.logFile, ...(survivesLab && { survivesLab }) };
+      member.child = this.#node.spawn(['etcd', ...member.args], options);
+    }
+    const ended = (): ChildProcess | undefined =>
+      this.#members.flatMap(({ child }) => child ?? []).find(({ exitCode }) => exitCode !== null);
     const answers = (): Promise<boolean> =>
-      this.ctl(['endpoint', 'health']).then(
+      this.ctl(['get', '--keys-only', 'x']).then(
         () => true,
         () => false,
       );
-    const ready = await poll(async () => child.exitCode !== null || (await answers()), { timeoutMs: READY_MS, signal });
-    if (ready && child.exitCode === null) return;
-    const how = ready ? `it ended with code ${child.exitCode}` : `it does not answer within ${READY_MS} ms`;
+    const ready = await poll(async () => ended() !== undefined || (await answers()), { timeoutMs: READY_MS, signal });
+    if (ready && ended() === undefined) return;
+    const how = ready ? `it ended with code ${ended()?.exitCode}` : `it does not answer within ${READY_MS} ms`;
     throw new OverlayError('OVERLAY_LAB_STORE', `lab: start etcd: ${how}; see ${this.logFile}`);
   }
 
-  /** Ends it. Its data stay. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    const child = this.#child;
-    this.#child = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    child.kill(signal);
-    if (!(await poll(() => child.exitCode !== null || child.signalCode !== null, { timeoutMs: GRACE_MS })))
-      child.kill('SIGKILL');
-    await ended;
+  /** Ends it, or one of its members, counted from 0. Its data stay. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM', member?: number): Promise<void> {
+    const members = member === undefined ? this.#members : this.#members.slice(member, member + 1);
+    await Promise.all(members.map((each) => endMember(each, signal)));
+  }
+
+  /** The member that leads, counted from 0. @throws OverlayError `OVERLAY_LAB_COMMAND` */
+  async leader(): Promise<number> {
+    // Identities are larger than JSON's numbers are here: their digits are taken as they are.
+    const json = (await this.ctl(['endpoint', 'status', '-w', 'json'])).replaceAll(
+      /"(member_id|leader)":(\d+)/g,
+      '"$1":"$2"',
+    );
+    const all = JSON.parse(json) as readonly {
+      readonly Endpoint: string;
+      readonly Status: { readonly header: { readonly member_id: string }; readonly leader: string };
+    }[];
+    const leading = all.find(({ Status }) => Status.header.member_id === Status.leader);
+    return this.#members.findIndex(({ url }) => url === leading?.Endpoint);
   }
 
   /** Lets this process end while etcd runs. */
   release(): void {
-    this.#child?.unref();
+    for (const { child } of this.#members) child?.unref();
   }
 
   /** Runs `etcdctl` in the server's namespace, and gives what it prints. @throws OverlayError `OVERLAY_LAB_COMMAND` */
   async ctl(args: readonly string[], input?: string): Promise<string> {
-    const argv = ['etcdctl', '--command-timeout=4s', '--dial-timeout=2s', `--endpoints=${this.url}`, ...args];
+    const { tls } = this.#options;
+    const argv = [
+      ...['etcdctl', '--command-timeout=4s', '--dial-timeout=2s', `--endpoints=${this.#endpoints}`],
+      ...(tls === undefined ? [] : [`--cacert=${tls.ca}`, `--cert=${tls.cert}`, `--key=${tls.key}`]),
+      ...(this.user === undefined ? [] : [`--user=${this.user}`]),
+      ...args,
+    ];
     const { stdout } = await this.#node.exec(argv, {
       env: { ...process.env, ETCDCTL_API: '3' },
       ...(input !== undefined && { input }),
@@ -159,7 +179,7 @@ export class EtcdServer implements LabStore {
     await this.ctl(['snapshot', 'save', file]);
   }
 
-  /** Ends it and starts it with what a backup holds, as after a disaster: its revision goes back. */
+  /** Ends its only member and starts it with what a backup holds, as after a disaster: its revision goes back. */
   async restore(file: string): Promise<void> {
     await this.stop('SIGKILL');
     rmSync(this.dataDirectory, { recursive: true, force: true });
@@ -177,5 +197,9 @@ export class EtcdServer implements LabStore {
       'http://localhost:2380',
     ]);
     await this.start();
+  }
+
+  get #endpoints(): string {
+    return this.#members.map(({ url }) => url).join(',');
   }
 }

@@ -17,6 +17,7 @@ const PACKAGES = {
   containerd: 'containerd',
   runc: 'runc',
   busybox: 'busybox-static',
+  openssl: 'openssl',
 } as const;
 
 /** A system program that a lab may need. */
