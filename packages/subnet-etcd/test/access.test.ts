@@ -1,7 +1,7 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { until } from '@overlay/core/testing';
-import { Certificates } from './support/certificates.js';
+import { LoopbackCertificates } from './support/certificates.js';
 import { describeWithEtcd } from './support/etcd-binaries.js';
 import { EtcdHost, PREFIX, SUBNETS } from './support/etcd-host.js';
 import { EtcdServer } from './support/etcd-server.js';
@@ -9,11 +9,11 @@ import { EtcdServer } from './support/etcd-server.js';
 const FAST = { confirmMs: 300, certificateMs: 200, timeoutMs: 2_000 };
 
 describeWithEtcd('TLS', () => {
-  let certificates: Certificates;
+  let certificates: LoopbackCertificates;
   let server: EtcdServer;
   const hosts: EtcdHost[] = [];
   beforeAll(() => {
-    certificates = new Certificates();
+    certificates = new LoopbackCertificates();
   });
   afterAll(() => certificates.dispose());
   afterEach(async () => {
@@ -70,7 +70,7 @@ describeWithEtcd('TLS', () => {
     const one = host({ tls: { ca, cert, key } });
     await one.acquire();
     await one.sees('host-1');
-    certificates.issue('client', 'ca');
+    certificates.issueForLoopback('client');
     copyFileSync(certificates.file('client.crt'), cert);
     copyFileSync(certificates.file('client.key'), key);
     await until('it connects anew', () => one.logger.lines.some((line) => line.includes('certificate files')));

@@ -1,44 +1,20 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Certificates } from '@overlay/lab';
 
-/** A certificate authority of its own with certificates for a server on loopback and for clients. */
-export class Certificates {
-  readonly directory = mkdtempSync(join(tmpdir(), 'overlay-etcd-tls-'));
-
+/** An authority with certificates for a server on loopback and for clients. */
+export class LoopbackCertificates extends Certificates {
   constructor() {
+    super(mkdtempSync(join(tmpdir(), 'overlay-etcd-tls-')));
     this.makeAuthority('ca');
-    this.issue('server', 'ca');
-    this.issue('client', 'ca');
+    this.issueForLoopback('server');
+    this.issueForLoopback('client');
   }
 
-  file(name: string): string {
-    return join(this.directory, name);
-  }
-
-  makeAuthority(name: string): void {
-    this.#openssl([
-      'req',
-      '-x509',
-      ...this.#newKey(name),
-      '-days',
-      '2',
-      '-subj',
-      `/CN=${name}`,
-      '-out',
-      this.file(`${name}.crt`),
-    ]);
-  }
-
-  /** Makes NAME.crt and NAME.key, in the place of those that were there. */
-  issue(name: string, authority: string, names = 'IP:127.0.0.1,DNS:localhost'): void {
-    const [request, extensions] = [this.file(`${name}.csr`), this.file(`${name}.ext`)];
-    this.#openssl(['req', ...this.#newKey(name), '-subj', `/CN=${name}`, '-out', request]);
-    writeFileSync(extensions, `subjectAltName=${names}\nextendedKeyUsage=serverAuth,clientAuth\n`);
-    const by = ['-CA', this.file(`${authority}.crt`), '-CAkey', this.file(`${authority}.key`), '-CAcreateserial'];
-    const out = ['-out', this.file(`${name}.crt`)];
-    this.#openssl(['x509', '-req', '-in', request, ...by, '-days', '2', '-extfile', extensions, ...out]);
+  /** Makes a certificate, in the place of the one that was there. */
+  issueForLoopback(name: string): void {
+    this.issue(name, 'ca', 'IP:127.0.0.1,DNS:localhost');
   }
 
   serverArgs(clientAuth: boolean, name = 'server'): string[] {
@@ -53,13 +29,5 @@ export class Certificates {
 
   dispose(): void {
     rmSync(this.directory, { recursive: true, force: true });
-  }
-
-  #newKey(name: string): string[] {
-    return ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', this.file(`${name}.key`)];
-  }
-
-  #openssl(args: readonly string[]): void {
-    execFileSync('openssl', args, { stdio: 'ignore', timeout: 20_000 });
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { until } from '@overlay/core/testing';
-import type { Certificates } from './certificates.js';
+import type { LoopbackCertificates } from './certificates.js';
 import { EtcdProcess, freePorts } from './etcd-process.js';
 
 const run = promisify(execFile);
@@ -14,7 +14,7 @@ export interface EtcdServerOptions {
   /** Members of the cluster; 1 unless told. */
   readonly members?: number;
   /** Serve TLS with these, and demand certificates of clients when told. */
-  readonly tls?: { readonly certificates: Certificates; readonly clientAuth?: boolean; readonly name?: string };
+  readonly tls?: { readonly certificates: LoopbackCertificates; readonly clientAuth?: boolean; readonly name?: string };
   /** Do not wait until it answers: etcdctl would refuse it, too. */
   readonly unchecked?: boolean;
   readonly args?: readonly string[];
