@@ -1,13 +1,13 @@
 // `npm run bench`: brings what is needed up to date, then runs the benchmarks of @overlay/conformance on the backend that
 // --backend names, or the benchmark of a store. What they have to know of each backend is in scripts/bench/subjects/;
 // those of stores are in scripts/bench/stores/.
-import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { bundleMeasured } from './bench/bundle.mjs';
 import { prepare } from './prepare.mjs';
+import { run } from './run.mjs';
 
 const scripts = path.dirname(fileURLToPath(import.meta.url));
 const root = path.resolve(scripts, '..');
@@ -61,18 +61,4 @@ const args =
   store === undefined
     ? [program, ...rest, ...(await measured(rest[0]))]
     : [path.join(scripts, 'bench', 'stores', store), ...process.argv.slice(3)];
-const child = spawn(process.execPath, args, { stdio: 'inherit' });
-// The program removes its namespaces on a signal, so this process must outlive it. A terminal sends Ctrl-C to both; any
-// other sender reaches only this process, and the signal is passed on.
-for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
-  process.on(signal, () => {
-    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
-  });
-}
-child.once('exit', (code) => {
-  process.exitCode = code ?? 1;
-});
-child.once('error', (error) => {
-  process.stderr.write(`bench: could not start ${program}: ${error.message}\n`);
-  process.exitCode = 1;
-});
+run('bench', args);

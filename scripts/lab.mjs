@@ -1,11 +1,11 @@
 // `npm run lab`: brings what is needed up to date, then runs `overlay lab` with the same arguments.
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { buildKubernetes } from './kubernetes/build.mjs';
 import { prepare } from './prepare.mjs';
+import { run } from './run.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -31,19 +31,4 @@ if (asksFor('kube') && env.OVERLAY_LAB_KUBERNETES === undefined) {
 const agent = path.join(root, 'packages', 'agent');
 const { bin } = JSON.parse(readFileSync(path.join(agent, 'package.json'), 'utf8'));
 const program = path.join(agent, bin.overlay);
-const child = spawn(process.execPath, [program, 'lab', ...words], { stdio: 'inherit', env });
-
-// The lab cleans up after itself on a signal, so this process must outlive it. A terminal sends Ctrl-C to both; any other
-// sender reaches only this process, and the signal is passed on.
-for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
-  process.on(signal, () => {
-    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
-  });
-}
-child.once('exit', (code, signal) => {
-  process.exitCode = code ?? 128 + (signal === 'SIGINT' ? 2 : signal === 'SIGHUP' ? 1 : 15);
-});
-child.once('error', (error) => {
-  process.stderr.write(`lab: could not start ${program}: ${error.message}\n`);
-  process.exitCode = 1;
-});
+run('lab', [program, 'lab', ...words], env);

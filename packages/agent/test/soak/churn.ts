@@ -1,10 +1,10 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LabHost } from '@overlay/lab';
+import type { SeededRandom } from '@overlay/core/testing';
 import type { MadeUpHost } from '../support/made-up-lease.js';
 import { leaseName, madeUpLease } from '../support/made-up-lease.js';
 import type { OverlayLab } from '../support/overlay-lab.js';
-import type { Random } from './random.js';
 
 /** How many made-up hosts there are on the average; there is room for 156. */
 const CROWD = 100;
@@ -27,14 +27,14 @@ export class Churn {
   };
   readonly #overlay: OverlayLab;
   readonly #type: string;
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   /** The hosts whose kernel is tampered with. */
   readonly #victims: readonly LabHost[];
   readonly #there: MadeUpHost[] = [];
   readonly #workshop: string;
   #made = 0;
 
-  constructor(overlay: OverlayLab, type: string, random: Random, victims: readonly LabHost[]) {
+  constructor(overlay: OverlayLab, type: string, random: SeededRandom, victims: readonly LabHost[]) {
     this.#overlay = overlay;
     this.#type = type;
     this.#random = random;

@@ -2,6 +2,7 @@ import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { LabHost } from '@overlay/lab';
+import { SeededRandom } from '@overlay/core/testing';
 import { OverlayLab } from '../support/overlay-lab.js';
 import { until } from '../support/until.js';
 import { disagreements } from './agreement.js';
@@ -10,7 +11,6 @@ import { Churn } from './churn.js';
 import type { MemoryGrowth, MemorySample } from './memory.js';
 import { growth, MemoryProbe } from './memory.js';
 import { QuietPing } from './quiet-ping.js';
-import { Random } from './random.js';
 
 const OVERLAYD = fileURLToPath(new URL('../../bin/overlayd.cjs', import.meta.url));
 const PROBE = fileURLToPath(new URL('../../test/soak/memory-probe.cjs', import.meta.url));
@@ -57,7 +57,7 @@ export interface SoakReport {
 export async function soak(options: SoakOptions): Promise<SoakReport> {
   const { backend, seed } = options;
   await using overlay = await OverlayLab.create({ hosts: 3, families: FAMILIES, backend: { Type: backend } });
-  const random = new Random(seed);
+  const random = new SeededRandom(seed);
   const [measured, ...others] = overlay.lab.hosts;
   const memoryFile = overlay.file(measured, 'memory');
   for (const host of overlay.lab.hosts) start(overlay, host, host === measured ? memoryFile : undefined);
@@ -85,7 +85,7 @@ interface Scene {
   readonly overlay: OverlayLab;
   readonly probe: MemoryProbe;
   readonly churn: Churn;
-  readonly random: Random;
+  readonly random: SeededRandom;
   readonly pings: readonly QuietPing[];
 }
 

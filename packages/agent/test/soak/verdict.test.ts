@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { SeededRandom } from '@overlay/core/testing';
 import type { MemorySample } from './memory.js';
 import { growth } from './memory.js';
-import { Random } from './random.js';
 import type { SoakReport } from './soak.js';
 import { verdict } from './verdict.js';
 
@@ -51,7 +51,7 @@ describe('the verdict on a soak', () => {
 describe('random steps', () => {
   test('are the same for the same seed, and spread evenly', () => {
     const draw = (seed: number): number[] => {
-      const random = new Random(seed);
+      const random = new SeededRandom(seed);
       return Array.from({ length: 2000 }, () => random.below(10));
     };
     expect(draw(1)).toEqual(draw(1));

@@ -1,0 +1,14 @@
+// `npm run traffic [-- --path user|kernel] [--minutes 60] [--seed 1]`: brings what is needed up to date, then sends random
+// traffic through the UDP backend for a long time, compares it, and looks at what the process holds.
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { prepare } from './prepare.mjs';
+import { run } from './run.mjs';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+
+if (!prepare(root, ['build', 'kernel'])) process.exit(1);
+
+const program = path.join(root, 'packages', 'backend-udp', 'test-dist', 'random-traffic', 'main.js');
+run('traffic', ['--expose-gc', program, ...process.argv.slice(2)]);
