@@ -17,12 +17,16 @@ export interface RecollectionOptions {
   readonly silenceMs: number;
   /** Whether the store has been heard of. */
   readonly isHeard: () => boolean;
+  /** Asks the store something small. Rejects when aborted, or when the store cannot be asked now. */
+  readonly ask: (signal: AbortSignal) => Promise<unknown>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** A large store takes its time to answer. */
+/** A large store takes its time to tell everything. */
 const MORE_MS_A_BYTE = 200 / 1_000_000;
+/** But not for a small question: without an answer to that within so many milliseconds it is away. */
+const SMALL_ANSWER_MS = 300;
 
 /** Decides whether the memory is needed, and has it as long as it is. The file is not touched unless the store is silent. */
 export class Recollection {
@@ -78,15 +82,12 @@ export class Recollection {
 
   /** The store has been silent. */
   async #doubt(): Promise<void> {
-    const { file, clock, logger } = this.#options;
+    const { file, logger } = this.#options;
     const { signal } = this.#ending;
     try {
       const moreMs = ((await file.size()) ?? 0) * MORE_MS_A_BYTE;
-      if (moreMs >= 1 && !this.#over) {
-        await new Promise<void>((resolve) => {
-          this.#cancelTimer = clock.after(moreMs, resolve);
-          signal.addEventListener('abort', () => resolve(), { once: true });
-        });
+      if (moreMs >= 1 && this.#isNeeded() && (await this.#isThere(Math.min(moreMs, SMALL_ANSWER_MS)))) {
+        await this.#pause(moreMs);
       }
       const text = this.#isNeeded() ? await file.read({ signal }) : undefined;
       if (text !== undefined && this.#isNeeded()) this.#recollect(text);
@@ -97,6 +98,29 @@ export class Recollection {
       // Without a memory, whoever waits goes on waiting for the store.
       this.#decided.resolve();
     }
+  }
+
+  /** Whether the store answers a small question in time. */
+  async #isThere(ms: number): Promise<boolean> {
+    const asking = new AbortController();
+    const answer = this.#options.ask(AbortSignal.any([this.#ending.signal, asking.signal])).then(
+      () => true,
+      () => false,
+    );
+    try {
+      return await Promise.race([answer, this.#pause(ms).then(() => false)]);
+    } finally {
+      this.#cancelTimer?.();
+      asking.abort();
+    }
+  }
+
+  /** So many milliseconds; less when it is over. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#cancelTimer = this.#options.clock.after(ms, resolve);
+      this.#ending.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
   }
 
   #isNeeded(): boolean {

@@ -26,8 +26,8 @@ export interface RememberingSubnetManagerOptions {
   /** Who says which subnet a host gets; by that it is judged whether a remembered one may be used. `configuration` unless told. */
   readonly subnetsFrom?: SubnetSource;
   /**
-   * Milliseconds of silence after which the store counts as away: 700 unless told, and 200 more for every megabyte that is
-   * remembered, since a large store takes its time to answer.
+   * Milliseconds of silence after which the store counts as away: 700 unless told. One of which much is remembered is then
+   * asked for this host's lease; if it answers that, it has 200 more for every megabyte, since it takes its time to tell all.
    */
   readonly silenceMs?: number;
   readonly clock?: Clock;
@@ -83,6 +83,7 @@ export class RememberingSubnetManager implements SubnetManager {
       subnetsFrom,
       silenceMs,
       isHeard: () => confirmedAt() !== undefined,
+      ask: (signal) => store.previous(hostId, { signal }),
     });
     this.config$ = this.#joined<ConfigEvent>(store.config$, {
       recall: ({ netConf }) => ({ type: 'config', netConf }),

@@ -130,6 +130,22 @@ describe('a host that starts while the store is silent', () => {
     expect(given(one.world)).toEqual(['n1']);
   });
 
+  test.each([
+    ['is not reached', 'refused', 700],
+    ['does not answer at all', undefined, 1_000],
+    ['answers, but has not told everything yet', 'answered', 2_700],
+  ] as const)('waits as long as makes sense for a large store that %s', async (_, small, ms) => {
+    const one = make(remembered());
+    one.file.size = () => Promise.resolve(10_000_000);
+    one.store.small = small;
+    one.world.agent.start().catch(() => undefined);
+    await one.world.clock.advance(ms - 10);
+    expect(one.file.reads).toBe(0);
+    await one.world.clock.advance(20);
+    expect(one.file.reads).toBe(1);
+    expect(given(one.world)).toEqual(['n1', 'n2', 'n3']);
+  });
+
   test('publishes what has changed in the silence once the store is back', async () => {
     const one = make(remembered());
     await startInSilence(one);
@@ -256,13 +272,4 @@ describe('what is remembered is not used', () => {
     one.store.answer();
     expect(await other).toBeUndefined();
   });
-});
-
-test('a store of which much is remembered has more time to answer', async () => {
-  const one = make(remembered());
-  one.file.size = async () => 10_000_000;
-  await startInSilence(one);
-  expect(one.world.agent.status()).not.toHaveProperty('remembered');
-  await one.world.clock.advance(1_800);
-  expect(one.world.agent.status()).toMatchObject({ remembered: true });
 });

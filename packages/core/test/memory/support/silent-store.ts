@@ -8,7 +8,7 @@ import type {
   OwnLease,
   SubnetManager,
 } from '@overlay/core';
-import { type StaticSubnetManager } from '@overlay/core';
+import { OverlayError, type StaticSubnetManager } from '@overlay/core';
 import type { Observable } from 'rxjs';
 import { defer, first, ReplaySubject, switchMap, tap } from 'rxjs';
 import { firstValue, unlessAborted } from '../../../dist/deferred.js';
@@ -20,6 +20,8 @@ export class SilentStore implements SubnetManager {
   readonly config$: Observable<ConfigEvent>;
   readonly leases$: Observable<LeaseEvent>;
   closed = false;
+  /** What happens to small questions meanwhile: they wait like all others, unless this is set. */
+  small: 'answered' | 'refused' | undefined;
   readonly #answers = new ReplaySubject<void>(1);
   #heard = false;
 
@@ -34,7 +36,8 @@ export class SilentStore implements SubnetManager {
   }
 
   async previous(hostId: string, options: { readonly signal: AbortSignal }): Promise<Lease | undefined> {
-    await this.#answered(options.signal);
+    if (this.small === 'refused') throw new OverlayError('OVERLAY_STORE_UNAVAILABLE', 'asking: nobody is there');
+    if (this.small === undefined) await this.#answered(options.signal);
     return this.inner.previous(hostId, options);
   }
 
