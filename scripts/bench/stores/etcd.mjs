@@ -1,14 +1,15 @@
 // How soon a host knows all leases in etcd and its kernel has the routes to them, and what that takes of memory: overlayd
 // against a real etcd with leases and host records of as many hosts, in a network namespace of its own.
 //
-//   npm run --silent bench -- etcd [--hosts 10000] [--backend vxlan|host-gw] [--rounds 3] [--changes 200] [--json]
+//   npm run --silent bench -- etcd [--hosts 10000] [--backend vxlan|host-gw] [--rounds 3] [--changes 200] [--away] [--json]
 //
-// Needs root.
+// With --away also how soon the kernel has them all when the host comes back from a reboot while etcd is down. Needs root.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { inNamespace, isInNamespace, KernelChanges, makeUnderlay, peakMb } from './agent-in-namespace.mjs';
@@ -31,7 +32,7 @@ function leaseOf(n, backend, { turn = 0, moved = false } = {}) {
     ...{ PublicIP: publicIP, PublicIPv6: null, BackendType: backend },
     ...(backend === 'vxlan' && { BackendData: data }),
   };
-  return { name: `10.${64 + high}.${low}.0-24`, text: JSON.stringify(value), publicIP, mac: data.VtepMAC };
+  return { name: `10.${high}.${low}.0-24`, text: JSON.stringify(value), publicIP, mac: data.VtepMAC };
 }
 
 /** A client of etcd, and what it writes with. */
@@ -89,7 +90,16 @@ async function change(client, changes, lease, { hosts, backend, count, from }) {
   return took;
 }
 
-async function measureOnce({ client, lease, url, folder, hosts, backend, count, from }) {
+/** Until an agent has written down what it knows. */
+async function remembered(folder) {
+  for (let left = 600; left > 0; left--) {
+    if (readdirSync(`${folder}/state`, { recursive: true }).some((file) => path.basename(file) === 'leases')) return;
+    await delay(100);
+  }
+  throw new Error('the agent has not written down what it knows');
+}
+
+async function measureOnce({ client, lease, url, folder, hosts, backend, count, away }) {
   const changes = new KernelChanges();
   let agent;
   try {
@@ -103,7 +113,8 @@ async function measureOnce({ client, lease, url, folder, hosts, backend, count, 
     const routes = stdout.trim().split('\n').length;
     if (routes !== hosts) throw new Error(`the kernel has ${routes} routes to ${hosts} hosts`);
     const maxRssMb = peakMb(agent.pid);
-    const took = await change(client, changes, lease, { hosts, backend, count, from });
+    const took = await change(client, changes, lease, { hosts, backend, count, from: 1 });
+    if (away) await remembered(folder);
     return { ms, maxRssMb, took };
   } finally {
     await changes.end(agent);
@@ -114,20 +125,24 @@ function quantile(sorted, part) {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
 }
 
-async function run({ hosts, rounds, changes: count, backend }) {
+async function run({ hosts, rounds, changes: count, backend, away }) {
   makeUnderlay();
-  return await withEtcd(async ({ url, directory }) => {
+  return await withEtcd(async ({ url, pid, directory }) => {
     const client = await openClient(url);
     try {
       const lease = await fill(client, hosts, backend);
       const results = [];
+      const measure = (more) => measureOnce({ client, lease, url, hosts, backend, count: 0, away: false, ...more });
       for (let round = 0; round < rounds; round++) {
         const folder = path.join(directory, `agent-${round}`);
-        const last = round === rounds - 1;
-        results.push(
-          await measureOnce({ client, lease, url, folder, hosts, backend, count: last ? count : 0, from: 1 }),
-        );
+        results.push(await measure({ folder, ...(round === rounds - 1 && { count, away }) }));
         process.stderr.write(`${results.at(-1).ms} ms, ${results.at(-1).maxRssMb} MB\n`);
+      }
+      const awayMs = [];
+      if (away) process.kill(pid, 'SIGKILL');
+      for (let round = 0; away && round < rounds; round++) {
+        awayMs.push((await measure({ folder: path.join(directory, `agent-${rounds - 1}`) })).ms);
+        process.stderr.write(`${awayMs.at(-1)} ms with etcd away\n`);
       }
       const sorted = (key) => results.map((result) => result[key]).sort((a, b) => a - b);
       const took = results.flatMap((result) => result.took).sort((a, b) => a - b);
@@ -135,6 +150,12 @@ async function run({ hosts, rounds, changes: count, backend }) {
         ...{ hosts, backend, load: Math.round(os.loadavg()[0]) },
         ...{ ms: quantile(sorted('ms'), 0.5), maxRssMb: quantile(sorted('maxRssMb'), 0.5) },
         rounds: results.map(({ ms, maxRssMb }) => ({ ms, maxRssMb })),
+        ...(away && {
+          awayMs: quantile(
+            awayMs.sort((a, b) => a - b),
+            0.5,
+          ),
+        }),
         ...{ changes: count, changeMs: { p50: quantile(took, 0.5), p99: quantile(took, 0.99), max: took.at(-1) } },
       };
     } finally {
@@ -149,6 +170,7 @@ const { values } = parseArgs({
     backend: { type: 'string', default: 'vxlan' },
     rounds: { type: 'string', default: '3' },
     changes: { type: 'string', default: '200' },
+    away: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -159,7 +181,7 @@ function refuse(text) {
 if (!['vxlan', 'host-gw'].includes(values.backend)) {
   refuse(`--backend: expected vxlan or host-gw, got ${values.backend}`);
 }
-const MOST = { hosts: 40_000, rounds: 100, changes: 60_000 };
+const MOST = { hosts: 60_000, rounds: 100, changes: 60_000 };
 const numbers = {};
 for (const [key, most] of Object.entries(MOST)) {
   numbers[key] = Number(values[key]);
@@ -168,13 +190,13 @@ for (const [key, most] of Object.entries(MOST)) {
 }
 if (!isInNamespace()) process.exit(inNamespace());
 try {
-  const result = await run({ ...numbers, backend: values.backend });
+  const result = await run({ ...numbers, backend: values.backend, away: values.away });
   if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else {
     const { p50, p99, max } = result.changeMs;
     process.stdout.write(
       `${result.hosts} leases, ${result.backend}: the last route ${result.ms} ms after exec, at most ${result.maxRssMb} MB; ` +
-        `a change after ${p50.toFixed(1)} ms (p50), ${p99.toFixed(1)} ms (p99), ${max.toFixed(1)} ms (slowest)\n`,
+        `a change after ${p50.toFixed(1)} ms (p50), ${p99.toFixed(1)} ms (p99), ${max.toFixed(1)} ms (slowest)${result.awayMs === undefined ? '' : `; ${result.awayMs} ms with etcd away`}\n`,
     );
   }
 } catch (error) {
