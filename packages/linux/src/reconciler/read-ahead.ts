@@ -24,12 +24,14 @@ export class ReadAhead {
       if (this.#abandoned) return;
       this.#told = true;
       each(sighting);
+    }).then(() => {
+      this.#told = true;
     });
     // Whoever waits for it hears of it; nobody may, if it is abandoned.
     this.done.catch(() => undefined);
   }
 
-  /** Whether something of it has been judged already. */
+  /** Whether something of it has been judged already, or all, where there is nothing. */
   get told(): boolean {
     return this.#told;
   }

@@ -76,6 +76,17 @@ test('a claim that comes when something has been judged already has everything r
   expect(kernel.things.has('stray')).toBe(false);
 });
 
+test('a claim that comes when nothing was found has everything read again, for something may have come since', async () => {
+  scope.set('one', [thing('a', 1)]);
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+  expect(kernel.log).toEqual(['dump']);
+  kernel.tamper({ ...thing('stray'), mine: true });
+  scope.claim('thing', mine);
+  await scope.settled({ signal });
+  expect(begun).toBe(2);
+  expect([...kernel.things.keys()]).toEqual(['a']);
+});
+
 test('a loss of notifications makes what is being read worthless', async () => {
   let tell = (): void => undefined;
   listed = new Promise((resolve) => (tell = resolve));
