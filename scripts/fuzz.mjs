@@ -62,9 +62,10 @@ function fuzz(name, time) {
   const limits = [`-max_total_time=${time}`, '-timeout=10', '-rss_limit_mb=1024', '-print_final_stats=1'];
   if (!run(path.join(work, name), [...common, ...limits, found, kept])) return false;
   if (!values.keep) return true;
+  // The fewest inputs that reach all, not all that reach something by themselves.
   const smaller = `${kept}.new`;
   mkdirSync(smaller);
-  const merged = run(path.join(work, name), [...common, '-merge=1', smaller, kept, found]);
+  const merged = run(path.join(work, name), [...common, '-set_cover_merge=1', smaller, kept, found]);
   rmSync(merged ? kept : smaller, { recursive: true });
   return merged && spawnSync('mv', [smaller, kept]).status === 0;
 }
