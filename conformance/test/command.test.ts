@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,6 +9,7 @@ import { conformanceCommand, formatReport, parseReport } from '@overlay/conforma
 import { parse } from 'yaml';
 
 const MODULE = fileURLToPath(new URL('./fixtures/memory-subject.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../dist/command/main.js', import.meta.url));
 let folder: string;
 
 beforeAll(() => {
@@ -92,6 +94,17 @@ describe('a run', () => {
     expect(code).toBe(130);
   });
 
+  test('that is told to stop while its module still waits ends at once', async () => {
+    const stop = new AbortController();
+    const hangs = module('hangs.mjs', 'globalThis.loading?.(); await new Promise(() => undefined);');
+    Object.assign(globalThis, { loading: () => stop.abort() });
+    expect(await run(['--module', hangs], stop.signal)).toEqual({
+      code: 130,
+      out: '',
+      err: 'overlay-conformance: loading the module: stopped before it was done\n',
+    });
+  });
+
   test('of a subnet manager works alike', async () => {
     const subject = fileURLToPath(new URL('./subjects/static.js', import.meta.url));
     const { code, out } = await run(['--module', subject, '--profile', 'core']);
@@ -107,6 +120,24 @@ describe('a run', () => {
     expect(code).toBe(0);
   });
 });
+
+test('an error that nobody handles fails the test under way, and a timer of the module does not keep the program', async () => {
+  const text = `import { conformance as all } from ${JSON.stringify(MODULE)};
+const [good] = all;
+setInterval(() => undefined, 1000);
+const factory = (kernel) => {
+  void Promise.reject(new Error('lost on the way'));
+  return good.factory(kernel);
+};
+export const conformance = { ...good, factory };`;
+  const args = ['--module', module('stray.mjs', text), '--profile', 'core', '--test', 'declares,open-aborted'];
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+  let out = '';
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => (out += piece));
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  expect(out).toMatch(/^failed: declares, open-aborted\n {2}errors that nobody has handled: lost on the way/m);
+  expect(code).toBe(1);
+}, 60_000);
 
 describe('what is wrong gets one line, and 2:', () => {
   const wrong: readonly (readonly [what: string, argv: () => readonly string[], line: RegExp])[] = [
@@ -132,6 +163,16 @@ describe('what is wrong gets one line, and 2:', () => {
       'an unknown test',
       () => ['--module', MODULE, '--mode', 'default', '--test', 'join-ipv5'],
       /expected the id of a test .*, got "join-ipv5"/,
+    ],
+    [
+      'a report where none can be written',
+      () => ['--module', MODULE, '--mode', 'default', '--report', '/proc/overlay/report.yaml'],
+      /--report \/proc\/overlay\/report\.yaml: it cannot be written: .*ENOENT/,
+    ],
+    [
+      'results in the place of a folder',
+      () => ['--module', MODULE, '--mode', 'default', '--junit', folder],
+      /--junit .*: it cannot be written: .*EISDIR/,
     ],
     ['a report that is none', () => ['diff', MODULE, MODULE], /not YAML|apiVersion: expected/],
     ['one report', () => ['diff', MODULE], /missing required argument 'after'/],

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { errorText, OverlayError } from '@overlay/core';
+import { errorCode, errorText, OverlayError } from '@overlay/core';
 import { diffReports } from '../report/diff.js';
 import { parseReport } from '../report/read.js';
 import type { Report } from '../report/report.js';
 import { parseArguments } from './arguments.js';
 import type { CommandIo } from './command-io.js';
-import { listTests, runSuite } from './run.js';
+import { INTERRUPTED, listTests, runSuite } from './run.js';
 
 const WRONG_USE = 2;
 
@@ -26,7 +26,7 @@ export async function conformanceCommand(argv: readonly string[], io: CommandIo)
     }
   } catch (error) {
     io.stderr.write(`overlay-conformance: ${errorText(error)}\n`);
-    return WRONG_USE;
+    return errorCode(error) === 'OVERLAY_ABORTED' && io.signal?.aborted ? INTERRUPTED : WRONG_USE;
   }
 }
 

@@ -2,13 +2,15 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { errorText, OverlayError } from '@overlay/core';
+import { abortError, errorText, OverlayError } from '@overlay/core';
 import type { BackendSubject } from '../backend/subject.js';
 import type { SubnetManagerSubject } from '../subnet-manager/subject.js';
 import { implementationOf } from './package-facts.js';
 
 /** The export by which a module tells what is to be tested. */
 const EXPORT = 'conformance';
+/** Milliseconds for a module to be there, which may start a server first. */
+const LOAD_MS = 60_000;
 
 /** What a module gives to be tested. */
 export type Subject =
@@ -19,14 +21,19 @@ export type Subject =
  * Loads a module, and finds in it what is to be tested.
  *
  * @param name a path, from the working directory, or the name of a package that can be found from there.
- * @throws OverlayError `OVERLAY_CONFORMANCE_MODULE` with one line.
+ * @throws OverlayError `OVERLAY_CONFORMANCE_MODULE` with one line, `OVERLAY_ABORTED`.
  */
-export async function loadSubject(name: string, mode: string | undefined): Promise<Subject> {
+export async function loadSubject(
+  name: string,
+  mode: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Subject> {
   const url = locate(name);
   let module: Record<string, unknown>;
   try {
-    module = (await import(url)) as Record<string, unknown>;
+    module = await loaded(url, signal);
   } catch (error) {
+    if (signal?.aborted) throw error;
     throw wrong(name, `it cannot be loaded: ${errorText(error).split('\n')[0]}`, error);
   }
   const exported = module[EXPORT];
@@ -37,6 +44,21 @@ export async function loadSubject(name: string, mode: string | undefined): Promi
   const subject = choose(name, found, mode);
   const facts = subject.subject.implementation ?? implementationOf(fileURLToPath(url));
   return withImplementation(subject, facts);
+}
+
+/** Gives up waiting for a module that waits itself. */
+async function loaded(url: string, signal: AbortSignal | undefined): Promise<Record<string, unknown>> {
+  let giveUp: ((error: Error) => void) | undefined;
+  const given = new Promise<never>((_, reject) => (giveUp = reject));
+  const timer = setTimeout(() => giveUp?.(new Error(`it is not loaded after ${LOAD_MS / 1000} s`)), LOAD_MS);
+  const aborted = (): void => giveUp?.(abortError('loading the module', signal));
+  signal?.addEventListener('abort', aborted, { once: true });
+  try {
+    return await Promise.race([import(url) as Promise<Record<string, unknown>>, given]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', aborted);
+  }
 }
 
 function withImplementation(found: Subject, implementation: Subject['subject']['implementation']): Subject {

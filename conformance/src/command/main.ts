@@ -3,6 +3,9 @@
 import process from 'node:process';
 import { conformanceCommand } from './command.js';
 
+/** For output to be read, in milliseconds, where a module keeps the process from ending by itself. */
+const GRACE_MS = 3000;
+
 const stop = new AbortController();
 // The first one lets the test under way clean up; who cannot wait sends another.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
@@ -11,3 +14,5 @@ process.exitCode = await conformanceCommand(process.argv.slice(2), {
   stderr: process.stderr,
   signal: stop.signal,
 });
+// What a module has begun and does not end would keep this process for ever.
+setTimeout(() => process.exit(), GRACE_MS).unref();

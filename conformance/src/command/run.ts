@@ -11,14 +11,31 @@ import { subnetManagerConformance } from '../subnet-manager/subnet-manager-confo
 import type { RunArguments } from './arguments.js';
 import type { CommandIo } from './command-io.js';
 import { loadSubject } from './load-subject.js';
+import { checkWritable } from './output-files.js';
+import { StrayErrors } from './stray-errors.js';
 import { overall, summary } from './summary.js';
 
 const EXIT_CODES: Readonly<Record<Verdict, number>> = { success: 0, failure: 1, partial: 3, none: 3 };
-const INTERRUPTED = 130;
+/** The exit code as of a program that a signal ends. */
+export const INTERRUPTED = 130;
 
 /** Runs the suite as the command line asks for it; gives the exit code. */
-export async function runSuite(args: RunArguments, { stdout, stderr, signal }: CommandIo): Promise<number> {
-  const found = await loadSubject(args.module, args.mode);
+export async function runSuite(args: RunArguments, io: CommandIo): Promise<number> {
+  await checkWritable({ '--report': args.report, '--junit': args.junit });
+  const stray = new StrayErrors();
+  try {
+    return await runLoaded(args, io, stray);
+  } finally {
+    stray.close();
+  }
+}
+
+async function runLoaded(
+  args: RunArguments,
+  { stdout, stderr, signal }: CommandIo,
+  stray: StrayErrors,
+): Promise<number> {
+  const found = await loadSubject(args.module, args.mode, signal);
   const sequence = new TestSequence();
   let results: readonly ProfileOutcomes[] = [];
   let report: Report | undefined;
@@ -28,6 +45,7 @@ export async function runSuite(args: RunArguments, { stdout, stderr, signal }: C
     ...(args.test ? { only: args.test } : {}),
     ...(args.report === undefined ? {} : { report: { onReport: (made) => (report = made) } }),
     onResults: (all) => (results = all),
+    around: stray.around,
   };
   if (found.kind === 'backend') backendConformance({ ...found.subject, ...options });
   else subnetManagerConformance({ ...found.subject, ...options });
@@ -44,14 +62,17 @@ export async function runSuite(args: RunArguments, { stdout, stderr, signal }: C
   stdout.write(summary(results));
   if (report !== undefined && args.report !== undefined) await writeReport(args.report, report);
   if (args.junit !== undefined) await writeFile(args.junit, formatJUnit(results));
-  const result = overall(results);
+  const left = stray.take();
+  for (const line of left)
+    stderr.write(`overlay-conformance: an error between the tests that nobody has handled: ${line}\n`);
+  const result = left.length > 0 ? 'failure' : overall(results);
   stdout.write(`\nresult: ${result}\n`);
   return signal?.aborted ? INTERRUPTED : EXIT_CODES[result];
 }
 
 /** Shows what would run. */
-export async function listTests(args: RunArguments, { stdout }: CommandIo): Promise<number> {
-  const found = await loadSubject(args.module, args.mode);
+export async function listTests(args: RunArguments, { stdout, signal }: CommandIo): Promise<number> {
+  const found = await loadSubject(args.module, args.mode, signal);
   const titles = new Map<string, string>();
   let results: readonly ProfileOutcomes[] = [];
   // Nothing of it is run, so what would run ends as skipped, and the rest as what keeps it from running.

@@ -31,7 +31,7 @@ export function registerSubject<Context, Feature extends string>(
   options: RunOptions & { readonly implementation?: Implementation },
   run: SubjectRun<Context, Feature>,
 ): void {
-  const { framework, onOutcome, onResults, only, report, implementation } = options;
+  const { framework, onOutcome, onResults, only, report, implementation, around } = options;
   const { features, subject, mode, environment, profiles: all, end, ...rest } = run;
   const profiles = chooseProfiles(all, options.profiles);
   checkOnly(only, profiles);
@@ -41,6 +41,7 @@ export function registerSubject<Context, Feature extends string>(
     ...registration,
     ...(only ? { only: new Set(only) } : {}),
     ...(onOutcome ? { onOutcome } : {}),
+    ...(around ? { around } : {}),
     onEnd: async (results) => {
       await end?.();
       onResults?.(results);

@@ -21,11 +21,15 @@ export interface Registration<Context, Feature extends string> {
     run: (context: Context) => Promise<Ending>,
     test: ConformanceTest<Context, Feature>,
   ) => Promise<Ending>;
+  readonly around?: Around;
   /** Called once for each test as it ends; for those that do not run, when they are registered. */
   readonly onOutcome?: (outcome: Outcome) => void;
   /** Called with how every test has ended, by profile and set. */
   readonly onEnd?: (results: readonly ProfileOutcomes[]) => Promise<void> | void;
 }
+
+/** Runs a test with something around it. */
+export type Around = (run: () => Promise<Ending>) => Promise<Ending>;
 
 /** How the tests of a profile ended. */
 export interface ProfileOutcomes {
@@ -68,7 +72,7 @@ function one<Context, Feature extends string>(
   record: (outcome: Outcome) => void,
   afterwards: () => Promise<void>,
 ): void {
-  const { framework, supports, obstacle, timeoutMs, within, only } = registration;
+  const { framework, supports, obstacle, timeoutMs, within, only, around = (run) => run() } = registration;
   const title = `${test.id}: ${test.title}`;
   if (only?.has(test.id) === false) return record({ id: test.id, result: 'skipped', reason: 'it was not chosen' });
   const unsupported = whyNot(test, supports);
@@ -85,7 +89,7 @@ function one<Context, Feature extends string>(
       const began = performance.now();
       const took = (): number => Math.round(performance.now() - began);
       try {
-        const left = await within((context) => test.run(context), test);
+        const left = await around(() => within((context) => test.run(context), test));
         const milliseconds = took();
         record({ id: test.id, ...resultOf(left), milliseconds });
       } catch (error) {

@@ -1,6 +1,6 @@
 import type { Report } from '../report/report.js';
 import type { TestFramework } from './framework.js';
-import type { ProfileOutcomes } from './register.js';
+import type { Around, ProfileOutcomes } from './register.js';
 import type { Outcome } from './test-record.js';
 
 /** What becomes of the report of a run. */
@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly only?: readonly string[];
   /** What to do with the report. Needs `implementation`. */
   readonly report?: ReportWish;
+  /** Called around each test, with what runs it; an error that it throws fails the test. */
+  readonly around?: Around;
   /** Called with how every test has ended, before the report is made. */
   readonly onResults?: (results: readonly ProfileOutcomes[]) => void;
   /** Called once for each test as it ends; for those that do not run, when they are registered. */
