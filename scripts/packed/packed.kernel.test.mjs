@@ -1,9 +1,10 @@
 // What the guides and the examples say, done as a user does it: in an empty folder outside the repository, with the packages
 // packed and installed by npm under their own names.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { TwoHosts } from '../../examples/custom-agent/test-dist/two-hosts.js';
 import { followGuide, guideSteps, runCommands } from './guide.mjs';
 import { PackedRegistry } from './registry.mjs';
 
@@ -11,6 +12,8 @@ const root = path.resolve(import.meta.dirname, '../..');
 const read = (...parts) => readFileSync(path.join(root, ...parts), 'utf8');
 const timeoutMs = 280_000;
 const LIMIT_MS = 300_000;
+/** Until two hosts reach each other. */
+const MEET_MS = 60_000;
 
 let registry;
 let cwd;
@@ -59,4 +62,60 @@ describe('docs/writing-a-backend.md', () => {
     expectFilesOf('writing-a-backend.md', 'custom-backend');
     expect(read('examples/custom-backend/src/macvlan.ts').trimEnd().split('\n').length).toBeLessThanOrEqual(100);
   });
+});
+
+describe('docs/writing-a-subnet-manager.md', () => {
+  test(
+    'followed to the letter gives a package that passes every profile',
+    async () => {
+      const { files, commands } = await follow('writing-a-subnet-manager.md');
+      expect({ files, commands }).toEqual({ files: 5, commands: 2 });
+      const report = readFileSync(path.join(cwd, 'report.yaml'), 'utf8');
+      expect(results(report)).toBe(results(read('examples/custom-subnet-manager/report.yaml')));
+    },
+    LIMIT_MS,
+  );
+
+  test('has the files of the example', () => expectFilesOf('writing-a-subnet-manager.md', 'custom-subnet-manager'));
+});
+
+describe('examples/custom-agent and docs/embedding-the-agent.md', () => {
+  let hosts;
+  beforeEach(async () => {
+    hosts = new TwoHosts();
+    await hosts.create();
+  });
+  afterEach(() => hosts.remove());
+
+  test(
+    'the program of 20 lines, compiled with packed packages, joins two hosts',
+    async () => {
+      for (const part of ['package.json', 'src']) {
+        cpSync(path.join(root, 'examples/custom-agent', part), path.join(cwd, part), { recursive: true });
+      }
+      const { text } = guideSteps(read('docs/writing-a-backend.md')).find(({ file }) => file === 'tsconfig.json');
+      writeFileSync(path.join(cwd, 'tsconfig.json'), text);
+      await run('npm install; npm run build');
+      hosts.start(path.join(cwd, 'dist/main.js'), (host) => [host]);
+      await hosts.meet(MEET_MS, ['10.244.1.0', '10.244.2.0']);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'the agent of the guide joins two hosts, and tells how it is',
+    async () => {
+      expectFilesOf('embedding-the-agent.md', 'custom-agent');
+      await follow('embedding-the-agent.md');
+      cpSync(path.join(root, 'examples/net-conf/host-gw-ipv4.json'), path.join(cwd, 'net-conf.json'));
+      const flags = ['--conf', path.join(cwd, 'net-conf.json'), '--leases', path.join(cwd, 'leases')];
+      hosts.start(path.join(cwd, 'dist/agent.js'), (host) => ['--host', host, ...flags]);
+      const metrics = await hosts.get('http://127.0.0.1:9470/metrics', 'overlay_peers 1\n', MEET_MS);
+      expect(metrics).toContain('overlay_ready 1\n');
+      expect(metrics).toContain('overlay_lease_events_total{type="snapshot"}');
+      expect(await hosts.get('http://127.0.0.1:9470/readyz', '', MEET_MS)).toBe('');
+      expect(await hosts.routes()).toMatch(/^10\.244\.\d+\.0\/24 via 192\.168\.77\.2 dev eth0 proto 111/m);
+    },
+    LIMIT_MS,
+  );
 });

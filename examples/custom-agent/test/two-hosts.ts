@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -21,34 +22,48 @@ export class TwoHosts {
     }
   }
 
-  /** Runs the agent on both hosts. */
-  start(program: string): void {
+  /** Runs a program on both hosts. */
+  start(program: string, words: (host: string) => readonly string[]): void {
     for (const [at, name] of this.names.entries()) {
-      const child = spawn('ip', ['netns', 'exec', name, process.execPath, program, `h${at + 1}`]);
+      const child = spawn('ip', ['netns', 'exec', name, process.execPath, program, ...words(`h${at + 1}`)]);
       child.stdout.on('data', (data) => this.output.push(String(data)));
       child.stderr.on('data', (data) => this.output.push(String(data)));
       this.#children.push(child);
     }
   }
 
-  /** Resolves when a packet from the first host's subnet has come back from the second one's. */
-  async meet(timeoutMs: number): Promise<void> {
-    const end = Date.now() + timeoutMs;
-    for (;;) {
-      const answer = await this.#ping();
-      if (answer === undefined) return;
-      if (Date.now() > end) throw new Error(`no answer within ${timeoutMs} ms: ${answer}\n${this.output.join('')}`);
+  /** Resolves when a packet from an address of the first host has come back from one of the second. */
+  async meet(timeoutMs: number, [from, to]: readonly [string, string]): Promise<void> {
+    await this.#poll(['ping', '-c1', '-W1', '-I', from, to], '', timeoutMs);
+  }
+
+  /** What the first host answers itself at a URL, as soon as that includes `part`. */
+  get(url: string, part: string, timeoutMs: number): Promise<string> {
+    const program =
+      'const a = await fetch(process.argv[1]); if (!a.ok) process.exit(1); process.stdout.write(await a.text());';
+    return this.#poll([process.execPath, '--input-type=module', '--eval', program, url], part, timeoutMs);
+  }
+
+  /** The routes of the first host, as `ip` shows them. */
+  routes(): Promise<string> {
+    return this.#run(['ip', 'route']);
+  }
+
+  async #poll(argv: readonly string[], part: string, timeoutMs: number): Promise<string> {
+    for (const end = Date.now() + timeoutMs; ;) {
+      const [said, problem] = await this.#run(argv).then(
+        (text) => [text, `it says ${text}`],
+        (error: unknown) => [undefined, String(error)],
+      );
+      if (said?.includes(part)) return said;
+      if (Date.now() > end) throw new Error(`in vain for ${timeoutMs} ms: ${problem}\n${this.output.join('')}`);
+      await setTimeout(100);
     }
   }
 
-  async #ping(): Promise<string | undefined> {
-    try {
-      const args = ['netns', 'exec', this.names[0] ?? '', 'ping', '-c1', '-W1', '-I', '10.244.1.0', '10.244.2.0'];
-      await run('ip', args);
-      return undefined;
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
+  async #run(argv: readonly string[]): Promise<string> {
+    const { stdout } = await run('ip', ['netns', 'exec', this.names[0] ?? '', ...argv]);
+    return stdout;
   }
 
   async remove(): Promise<void> {

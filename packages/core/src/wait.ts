@@ -6,9 +6,9 @@ import type { Clock } from './ports/clock.js';
  *
  * @throws OverlayError `OVERLAY_ABORTED` as soon as the signal is given; `what` is what was attempted.
  */
-export function wait(clock: Clock, ms: number, what: string, signal: AbortSignal): Promise<void> {
+export async function wait(clock: Clock, ms: number, what: string, signal: AbortSignal): Promise<void> {
   throwIfAborted(what, signal);
-  return new Promise((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     const stopped = (): void => {
       cancel();
       reject(abortError(what, signal));
