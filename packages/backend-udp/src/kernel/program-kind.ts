@@ -102,8 +102,9 @@ export function programKind(kernel: UdpKernel): Kind<ProgramObject> {
           if (change.type === 'gone') sink.linkGone(name);
           else if (change.type === 'appeared') {
             sink.linkAppeared(name);
-            // What is on other devices names this one by its index, which is another one now.
-            if (kernel.names.has(name)) sink.lost();
+            // What is on other devices names this one by its index, which is another one now. Not to be left to a read:
+            // one of them may be waiting for this very device, and not be looked at.
+            if (kernel.names.has(name)) kernel.names.forEach((other) => sink.linkAppeared(other));
           }
         }),
         () => events.close(),
