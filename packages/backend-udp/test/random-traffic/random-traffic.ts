@@ -52,7 +52,7 @@ export interface RandomTrafficReport {
 export async function randomTraffic(options: RandomTrafficOptions): Promise<RandomTrafficReport> {
   const { dataPath, durationMs, seed, signal, onSample } = options;
   const random = new SeededRandom(seed);
-  await using pair = await UdpPair.create({ hosts: 3, families: FAMILIES, backend: { DataPath: dataPath } });
+  await using pair = await UdpPair.create({ hosts: 3, families: FAMILIES, dataPath });
   const [near, far] = pair.ends;
   for (const family of FAMILIES) await serveEcho(pair.lab, far.pod, addressOf(far, family));
   await until('the pods reach each other', async () => (await pair.ping()) > 0);

@@ -19,6 +19,8 @@ export interface UdpPairOptions {
   readonly families?: readonly Family[];
   /** The hosts do not say how they receive, as flanneld does not. */
   readonly silent?: boolean;
+  /** How both carry packets: `kernel` unless told. */
+  readonly dataPath?: 'kernel' | 'user';
   /** Members of `Backend`. */
   readonly backend?: object;
 }
@@ -41,7 +43,7 @@ export class UdpEnd {
       subnets[family] = parsePrefix(family === 'ipv4' ? `10.244.${number}.0/24` : `fd44:0:0:${number}::/64`);
       attributes[family] = {
         publicIP: host.addresses[family],
-        ...(pair.silent ? {} : { data: { DataPath: 'kernel' } }),
+        ...(pair.silent ? {} : { data: { DataPath: pair.dataPath } }),
       };
     }
     this.lease = { key: host.name, subnets, attributes: attributes as never };
@@ -62,13 +64,13 @@ export class UdpEnd {
 
   /** Opens the network and applies these peers; waits until all is in the kernel. */
   async open(peers: readonly Lease[], options: object = {}): Promise<void> {
-    const { families, backend } = this.pair;
+    const { families, backend, dataPath } = this.pair;
     const host$ = new BehaviorSubject(await this.#host());
     const text = JSON.stringify({
       Network: NETWORKS.ipv4,
       ...(families.includes('ipv6') ? { EnableIPv6: true, IPv6Network: NETWORKS.ipv6 } : {}),
       ...(families.includes('ipv4') ? {} : { EnableIPv4: false }),
-      Backend: { Type: 'udp', DataPath: 'kernel', ...backend, ...options },
+      Backend: { Type: 'udp', DataPath: dataPath, ...backend, ...options },
     });
     const made = udp({ linux: this.linux }).create({ netConf: parseNetConf(text), hostId: this.host.name });
     const signal = AbortSignal.timeout(SETTLE_MS);
@@ -111,7 +113,7 @@ export class UdpEnd {
   }
 }
 
-/** Two hosts that carry a UDP network by the kernel path, with a pod on each. */
+/** Two hosts that carry a UDP network, with a pod on each. */
 export class UdpPair implements AsyncDisposable {
   readonly ends: readonly [UdpEnd, UdpEnd];
 
@@ -120,15 +122,16 @@ export class UdpPair implements AsyncDisposable {
     readonly families: readonly Family[],
     readonly backend: object,
     readonly silent: boolean,
+    readonly dataPath: 'kernel' | 'user',
   ) {
     const [first, second] = lab.hosts;
     this.ends = [new UdpEnd(this, first, 1), new UdpEnd(this, second, 2)];
   }
 
   static async create(options: UdpPairOptions = {}): Promise<UdpPair> {
-    const { hosts = 2, families = ['ipv4'], backend = {}, silent = false } = options;
+    const { hosts = 2, families = ['ipv4'], backend = {}, silent = false, dataPath = 'kernel' } = options;
     const lab = await createLab({ hosts, families: [...families] });
-    const pair = new UdpPair(lab, families, backend, silent);
+    const pair = new UdpPair(lab, families, backend, silent, dataPath);
     try {
       const [near, far] = pair.ends;
       await near.open([far.lease]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { checksum } from '../support/packets.js';
-import { UdpPair, until } from '../support/udp-pair.js';
+import { checksum } from './support/packets.js';
+import { UdpPair, until } from './support/udp-pair.js';
 
 const ETHERNET = 14;
 
@@ -15,14 +15,15 @@ function frames(text: string): Buffer[] {
   });
 }
 
-describe('what leaves a host by the kernel path', () => {
-  test.each([
-    { to: 'a host with the kernel path, by an interface without offloads', silent: false },
-    { to: 'a host that may be one of flanneld’s, by any interface', silent: true },
+describe('what leaves a host', () => {
+  test.each<{ by: string; silent: boolean; dataPath?: 'kernel' | 'user' }>([
+    { by: 'the kernel path to a host with the kernel path, an interface without offloads', silent: false },
+    { by: 'the kernel path to a host that may be one of flanneld’s, any interface', silent: true },
+    { by: 'the user path, an interface without offloads', silent: false, dataPath: 'user' },
   ])(
-    'to $to: one whole IP packet in each datagram, lengths, checksums and TTLs right',
-    async ({ silent }) => {
-      await using pair = await UdpPair.create({ silent });
+    'by $by: one whole IP packet in each datagram, lengths, checksums and TTLs right',
+    async ({ silent, dataPath = 'kernel' }) => {
+      await using pair = await UdpPair.create({ silent, dataPath });
       const [near, far] = pair.ends;
       await until('the pods reach each other', async () => (await pair.ping()) === 3);
       // So that checksums are there when the packet is captured, and segments are what is on the wire.
@@ -44,17 +45,17 @@ describe('what leaves a host by the kernel path', () => {
         const outer = frame.subarray(ETHERNET);
         expect([outer[0], outer[8], outer[9], checksum(outer.subarray(0, 20))]).toEqual([0x45, 64, 17, 0]);
         expect(outer.readUInt16BE(2)).toBe(outer.length);
-        expect(outer.readUInt16BE(6)).toBe(0x4000);
+        // The kernel path forbids fragments; a socket does as flanneld's.
+        expect(outer.readUInt16BE(6)).toBe(dataPath === 'kernel' ? 0x4000 : 0);
         const datagram = outer.subarray(20);
         ports.add(datagram.readUInt16BE(0));
-        expect([datagram.readUInt16BE(2), datagram.readUInt16BE(4), datagram.readUInt16BE(6)]).toEqual([
-          8285,
-          datagram.length,
-          0,
-        ]);
+        expect([datagram.readUInt16BE(2), datagram.readUInt16BE(4)]).toEqual([8285, datagram.length]);
+        if (dataPath === 'kernel') expect(datagram.readUInt16BE(6)).toBe(0);
+        else expect(checksum(Buffer.concat([pseudoHeader(outer), datagram]))).toBe(0);
         const inner = datagram.subarray(8);
-        // The host has forwarded it, and that is all.
-        expect([inner[0], inner[8], checksum(inner.subarray(0, 20))]).toEqual([0x45, 63, 0]);
+        // The host has forwarded it, and that is all; the user path is one hop more, as flanneld is.
+        const ttl = dataPath === 'kernel' ? 63 : 62;
+        expect([inner[0], inner[8], checksum(inner.subarray(0, 20))]).toEqual([0x45, ttl, 0]);
         expect(inner.readUInt16BE(2)).toBe(inner.length);
         sizes.add(inner.length);
         const fragment = (inner.readUInt16BE(6) & 0x3fff) !== 0;
@@ -62,6 +63,10 @@ describe('what leaves a host by the kernel path', () => {
         if (inner[9] === 6) expect(checksum(Buffer.concat([pseudoHeader(inner), inner.subarray(20)]))).toBe(0);
       }
       expect(Math.max(...sizes)).toBe(1472);
+      if (dataPath === 'user') {
+        expect([...ports]).toEqual([8285]);
+        return;
+      }
       // Each flow has a port of its own, out of the dynamic ones.
       expect(Math.min(...ports)).toBeGreaterThanOrEqual(0xc000);
       expect(ports.size).toBeGreaterThan(1);
@@ -70,7 +75,7 @@ describe('what leaves a host by the kernel path', () => {
   );
 });
 
-/** What the checksum of TCP covers beside the segment, RFC 9293. */
+/** What the checksums of TCP (RFC 9293) and UDP (RFC 768) cover beside the segment. */
 function pseudoHeader(ip: Buffer): Buffer {
   const header = Buffer.alloc(12);
   ip.copy(header, 0, 12, 20);

@@ -1,23 +1,26 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { LabPod } from '@overlay/lab';
-import type { UdpEnd } from '../support/udp-pair.js';
-import { UdpPair, until } from '../support/udp-pair.js';
+import type { UdpEnd } from './support/udp-pair.js';
+import { UdpPair, until } from './support/udp-pair.js';
 
 /** Programs of classic BPF: one that no packet matches, and one that takes every packet and lets it pass. */
 const NONE = '1,6 0 0 0';
 const ALL = '1,6 0 0 4294967295';
 
-describe('the kernel path among others', () => {
-  let pair: UdpPair;
-  let near: UdpEnd;
-  let far: UdpEnd;
+let pair: UdpPair;
+let near: UdpEnd;
+let far: UdpEnd;
 
-  beforeEach(async () => {
-    pair = await UdpPair.create();
-    [near, far] = pair.ends;
-    await until('the pods reach each other', async () => (await pair.ping()) === 3);
-  }, 60_000);
-  afterEach(() => pair[Symbol.asyncDispose](), 30_000);
+async function open(dataPath: 'kernel' | 'user'): Promise<void> {
+  pair = await UdpPair.create({ dataPath });
+  [near, far] = pair.ends;
+  await until('the pods reach each other', async () => (await pair.ping()) === 3);
+}
+
+afterEach(() => pair[Symbol.asyncDispose](), 30_000);
+
+describe.each(['kernel', 'user'] as const)('the %s path among others', (path) => {
+  beforeEach(() => open(path), 60_000);
 
   /** The inner source of echo requests, as the far pod sees them. */
   async function seenBy(pod: LabPod, action: () => Promise<unknown>): Promise<string> {
@@ -61,7 +64,7 @@ describe('the kernel path among others', () => {
 
   test('strict reverse path filters let everything pass', async () => {
     for (const end of pair.ends) {
-      for (const device of ['all', 'eth0', 'flannel0', 'flannel0-in']) {
+      for (const device of ['all', 'eth0', 'flannel0', ...(path === 'kernel' ? ['flannel0-in'] : [])]) {
         await end.exec(`sysctl -qw net.ipv4.conf.${device}.rp_filter=1`);
       }
     }
@@ -75,8 +78,12 @@ describe('the kernel path among others', () => {
     expect(await pair.ping(3, '-M', 'do', '-s', String(1472 - 27))).toBe(0);
     expect(await pair.ping(3, '-s', '6000')).toBe(3);
   });
+});
 
-  test('programs of others on the interface stay, and the qdisc goes with ours only if nobody else uses it', async () => {
+describe('the programs of the kernel path', () => {
+  beforeEach(() => open('kernel'), 60_000);
+
+  test('leave those of others on the interface alone, and take the qdisc away only if nobody else uses it', async () => {
     const own = async (): Promise<string> => (await far.exec('tc filter show dev eth0 ingress')).stdout;
     expect(await own()).toMatch(/overlay:default \(with its qdisc\)/);
     const add = 'tc filter add dev eth0 ingress prio 1 handle 0x1 bpf bytecode'.split(' ');
