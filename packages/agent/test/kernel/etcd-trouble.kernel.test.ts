@@ -236,3 +236,29 @@ describeWithEtcd('a lease that another host has now', () => {
     await until(leadsThere, 'the other host leads packets to it');
   }, 120_000);
 });
+
+describeWithEtcd('agents whose etcd goes away before they have a lease', () => {
+  test('stay up, and go on by themselves when it is back', async () => {
+    await using overlay = await OverlayLab.create({ hosts: 2, backend: { Type: 'vxlan' }, store: 'etcd' });
+    const hosts = overlay.lab.hosts;
+    // It falls silent, and is killed 5 s later: they are let in, ask, and get no answer.
+    const dead = overlay.etcd.stop('SIGSTOP');
+    for (const host of hosts) overlay.start(host);
+    const asks = async (host: LabHost): Promise<boolean> =>
+      (await host.exec(['ss', '-Htn', 'dport', '=', ':2379'])).stdout !== '';
+    for (const host of hosts) await until(() => asks(host), `${host.name} asks etcd`);
+    await dead;
+    for (const host of hosts) {
+      const waits = async (): Promise<boolean> => (await host.health('/readyz')).status === 503;
+      await until(waits, `${host.name} waits`, 30_000);
+    }
+    expect(await overlay.status(hosts[0])).toMatchObject({ readiness: { ready: false } });
+    const agents = hosts.map(({ agent }) => agent?.pid);
+    await overlay.etcd.start();
+    await overlay.lab.waitReady({ timeoutMs: CONVERGED_MS });
+    await overlay.lab.addPods();
+    expect(await overlay.lab.waitConnected({ timeoutMs: CONVERGED_MS })).toEqual([]);
+    expect(hosts.map(({ agent }) => (agent?.exit === undefined ? agent?.pid : 'ended'))).toEqual(agents);
+    for (const host of hosts) expect(readFileSync(host.logFile, 'utf8').split('\n').length).toBeLessThan(40);
+  }, 180_000);
+});

@@ -10,6 +10,8 @@ import { until } from './until.js';
 
 const OVERLAYD = fileURLToPath(new URL('../../bin/overlayd.cjs', import.meta.url));
 const HEALTH_PORT = 8081;
+/** Whatever else the machine is at. */
+const START_MS = 30_000;
 let made = 0;
 
 export interface OverlayLabOptions {
@@ -109,9 +111,9 @@ export class OverlayLab implements AsyncDisposable {
   /** Starts all agents, waits until they are ready and know each other, and adds a pod to each host. */
   async startAll(): Promise<void> {
     for (const host of this.lab.hosts) this.start(host);
-    await this.lab.waitReady();
+    await this.lab.waitReady({ timeoutMs: START_MS });
     await this.lab.addPods();
-    await this.lab.waitConnected();
+    await this.lab.waitConnected({ timeoutMs: START_MS });
   }
 
   /** What an agent says of itself. */
