@@ -12,6 +12,7 @@ import { hostIdError, LeaseKeeper, Lifetime, sameSubnets } from '@overlay/core/s
 import { Observable, ReplaySubject, share, takeUntil } from 'rxjs';
 import type { Acquired } from './allocation/acquire-lease.js';
 import { acquireLease } from './allocation/acquire-lease.js';
+import { releaseLease } from './allocation/release-lease.js';
 import { EtcdClient } from './client/etcd-client.js';
 import type { CompleteOptions, EtcdSubnetManagerOptions } from './options.js';
 import { completeOptions } from './options.js';
@@ -82,6 +83,21 @@ export class EtcdSubnetManager implements SubnetManager {
     const acquired = await this.#life.ask(what, signal, (either) => acquireLease(request, context, either));
     this.#confirmed();
     return this.#keep(hostId, acquired, attributes);
+  }
+
+  /**
+   * Gives up what a host holds, for others to take at once: the lease that its record names, with all that is beside it. A
+   * reservation stays for whom it was made for, only the record goes. A lease of which no record speaks (flanneld's) is not
+   * touched. Not for a host whose lease is being kept by an agent, which would write it again.
+   *
+   * @throws OverlayError `OVERLAY_STORE_UNAVAILABLE`, `OVERLAY_STORE_REFUSED`, `OVERLAY_ABORTED`, `OVERLAY_CLOSED`
+   */
+  async release(hostId: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    const what = `releasing the lease of host ${hostId}`;
+    await this.#life.ask(what, signal, async (either) => {
+      // Somebody may write in between; then it is looked at anew.
+      while (!(await releaseLease(hostId, { client: this.#client, keys: this.#keys, what, signal: either })));
+    });
   }
 
   resync(): void {

@@ -144,6 +144,21 @@ describeWithEtcd('what is in etcd', () => {
     expect((await server.keys(PREFIX)).map(({ lease }) => lease)).toEqual(['0', '0']);
   });
 
+  test('a lease that is given up goes with what is beside it; a reservation and others’ leases stay', async () => {
+    const signal = AbortSignal.timeout(20_000);
+    await server.put(`${SUBNETS}10.5.77.0-24`, '{"PublicIP":"192.0.2.1"}');
+    await server.put(`${SUBNETS}10.5.78.0-24`, '{"PublicIP":"192.0.2.3"}');
+    await host(1).acquire();
+    await host(2).acquire();
+    for (const each of hosts) await each.manager.close();
+    const last = host(4);
+    for (const hostId of ['host-1', 'host-2', 'host-3']) await last.manager.release(hostId, { signal });
+    expect((await server.keys(PREFIX)).map(({ key }) => key)).toEqual([
+      `${SUBNETS}10.5.77.0-24`,
+      `${SUBNETS}10.5.78.0-24`,
+    ]);
+  });
+
   test('a reservation for nobody keeps its subnet free and is no peer', async () => {
     await server.put(`${SUBNETS}10.5.77.0-24`, '{}');
     await host(1).acquire({ wanted: { ipv4: '10.5.77.0/24' as Prefix } });

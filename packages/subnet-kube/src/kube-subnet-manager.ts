@@ -16,7 +16,7 @@ import { concat, NEVER, Observable, of, Subject, takeUntil } from 'rxjs';
 import { Access } from './api/access.js';
 import { ApiClient } from './api/api-client.js';
 import { SUFFIXES } from './node/annotation-names.js';
-import { readAddresses } from './node/annotations.js';
+import { readAddresses, WRITTEN } from './node/annotations.js';
 import { NodeApi } from './node/node-api.js';
 import type { NodeFacts } from './node/node-facts.js';
 import { nodeLease } from './node/node-lease.js';
@@ -135,6 +135,24 @@ export class KubeSubnetManager implements SubnetManager {
         told.unsubscribe();
       }
       return { state$: keeper.state$, publish: (published, options) => keeper.publish(published, options) };
+    });
+  }
+
+  /**
+   * Has this host's Node say that it is no host of this network any more: takes away the annotations that are written here.
+   * Those that a person has set stay, and so do the podCIDRs, which are Kubernetes' to give, and the condition
+   * NetworkUnavailable, since whatever carries the pods next may not know of it. Not for a Node that an agent keeps, which
+   * would write it again.
+   *
+   * @throws OverlayError `OVERLAY_STORE_UNAVAILABLE`, `OVERLAY_STORE_REFUSED`, `OVERLAY_ABORTED`, `OVERLAY_CLOSED`
+   */
+  async release(_hostId: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    await this.#ask('releasing the subnet of this host', signal, async (ended) => {
+      const node = await this.#ownNode(ended);
+      const there = WRITTEN.filter((suffix) => node?.annotations.has(suffix) ?? false);
+      if (node === undefined || there.length === 0) return;
+      const gone = new Map(there.map((suffix) => [suffix, null]));
+      await this.#api.annotate(node.name, gone, { what: `clearing Node ${node.name}`, signal: ended });
     });
   }
 

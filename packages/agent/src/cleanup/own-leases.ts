@@ -1,7 +1,8 @@
-import type { Lease } from '@overlay/core';
-import { FAMILIES } from '@overlay/core';
+import type { Lease, SubnetManager } from '@overlay/core';
+import { FAMILIES, silentLogger } from '@overlay/core';
 import { LocalSubnetManager } from '@overlay/subnet-local';
 import { NEVER } from 'rxjs';
+import type { StoreSettings } from '../flags/store-settings.js';
 import type { Item } from './steps.js';
 
 /** The leases of this host in its store. */
@@ -10,10 +11,15 @@ export interface OwnLeases {
   release(): Promise<void>;
 }
 
-/** A host's leases in a directory. */
-export function localLeases(directory: string, hostId: string, signal: AbortSignal): OwnLeases {
-  const using = async <T>(work: (manager: LocalSubnetManager) => Promise<T>): Promise<T> => {
-    const manager = new LocalSubnetManager({ directory, config$: NEVER });
+/** A subnet manager that can give up a lease. */
+type Releasing = Pick<SubnetManager, 'previous' | 'close'> & {
+  release(hostId: string, options: { readonly signal: AbortSignal }): Promise<void>;
+};
+
+/** A host's leases in its store, which is opened for each question. */
+export function ownLeases(store: StoreSettings, hostId: string, signal: AbortSignal): OwnLeases {
+  const using = async <T>(work: (manager: Releasing) => Promise<T>): Promise<T> => {
+    const manager = await open(store);
     try {
       return await work(manager);
     } finally {
@@ -24,6 +30,21 @@ export function localLeases(directory: string, hostId: string, signal: AbortSign
     find: () => using(async (manager) => [(await manager.previous(hostId, { signal })) ?? []].flat()),
     release: () => using((manager) => manager.release(hostId, { signal })),
   };
+}
+
+async function open(store: StoreSettings): Promise<Releasing> {
+  switch (store.kind) {
+    case 'local':
+      return new LocalSubnetManager({ directory: store.directory, config$: NEVER });
+    case 'etcd': {
+      const { etcdManager } = await import('../stores/etcd-store.js');
+      return etcdManager(store, silentLogger);
+    }
+    case 'kube': {
+      const { kubeManager } = await import('../stores/kube-store.js');
+      return kubeManager(store, silentLogger, NEVER);
+    }
+  }
 }
 
 /** A lease as an item. */

@@ -3,7 +3,9 @@ import { OverlayError } from '@overlay/core';
 import type { CleanupReport } from '../cleanup/cleanup.js';
 import { cleanup } from '../cleanup/cleanup.js';
 import type { OwnLeases } from '../cleanup/own-leases.js';
-import { localLeases } from '../cleanup/own-leases.js';
+import { ownLeases } from '../cleanup/own-leases.js';
+import { readStore } from '../flags/store-settings.js';
+import { STORE_FLAGS } from '../flags/store-table.js';
 import { instanceName } from '../flags/instance-name.js';
 import { usageError } from '../flags/usage-error.js';
 import { readHostId } from '../identity/host-id.js';
@@ -30,7 +32,7 @@ export const cleanupCommand: Command = {
       'instance',
       'net-config-path',
       'subnet-file',
-      'local-store',
+      ...STORE_FLAGS.map(({ name }) => name).filter((name) => !name.startsWith('subnet-lease-')),
       'host-id',
       'state-dir',
       'run-dir',
@@ -67,10 +69,11 @@ export const cleanupCommand: Command = {
 };
 
 function leasesOf(flags: CommandFlags, state: StatePaths, env: CommandInput['env'], signal: AbortSignal): OwnLeases {
-  const directory = flags.text('local-store');
-  if (directory === '') throw usageError('--release-lease: expected --local-store=DIR beside it', '--local-store');
-  const hostId = flags.text('host-id') || env['NODE_NAME'] || readHostId(state.hostId);
-  if (hostId !== undefined) return localLeases(directory, hostId, signal);
+  const store = readStore(flags, env);
+  // On Kubernetes it is the Node that counts.
+  const hostId =
+    flags.text('host-id') || env['NODE_NAME'] || (store.kind === 'kube' ? 'node' : readHostId(state.hostId));
+  if (hostId !== undefined) return ownLeases(store, hostId, signal);
   throw new OverlayError(
     'OVERLAY_HOST_ID',
     `--release-lease: ${state.hostId} does not say who this host is; say it with --host-id`,

@@ -2,6 +2,8 @@ import { errorCode, errorText } from '@overlay/core';
 import { EtcdSubnetManager } from '@overlay/subnet-etcd';
 import type { EtcdStoreSettings } from '../flags/store-settings.js';
 import { usageError } from '../flags/usage-error.js';
+import type { Logger } from '@overlay/core';
+import type { LeaseTimes } from '../flags/store-settings.js';
 import type { Store, StoreContext } from './store.js';
 
 /** The flags by the options that they become. */
@@ -19,16 +21,26 @@ const FLAGS: Readonly<Record<string, string>> = {
  * @throws OverlayError `OVERLAY_USAGE` naming the flag.
  */
 export function openEtcdStore(settings: EtcdStoreSettings, { lease, logger }: StoreContext): Store {
+  const { prefix } = settings;
+  const subnetManager = etcdManager(settings, logger, lease);
+  return { subnetManager, remote: { name: `etcd ${prefix}`, subnetsFrom: 'configuration' }, wrongConfig: 'wait' };
+}
+
+/**
+ * The leases in etcd.
+ *
+ * @param lease how long those last that are acquired
+ * @throws OverlayError `OVERLAY_USAGE` naming the flag.
+ */
+export function etcdManager(settings: EtcdStoreSettings, logger: Logger, lease?: LeaseTimes): EtcdSubnetManager {
   const { endpoints, prefix, tls, username, password } = settings;
   try {
-    const subnetManager = new EtcdSubnetManager({
+    return new EtcdSubnetManager({
       ...{ endpoints, prefix, tls, logger },
       ...(username !== undefined && { username }),
       ...(password !== undefined && { password }),
-      ttlSeconds: lease.ttlMs / 1000,
-      renewMarginMs: lease.renewMarginMs,
+      ...(lease && { ttlSeconds: lease.ttlMs / 1000, renewMarginMs: lease.renewMarginMs }),
     });
-    return { subnetManager, remote: { name: `etcd ${prefix}`, subnetsFrom: 'configuration' }, wrongConfig: 'wait' };
   } catch (error) {
     const key = (error as { key?: string }).key ?? '';
     const flag = FLAGS[key];

@@ -1,9 +1,11 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import type { LabHost } from '@overlay/lab';
+import { ETCD_PREFIX } from '@overlay/lab';
 import { OverlayLab } from '../support/overlay-lab.js';
 import type { Exit } from '../support/program.js';
 import { run } from '../support/program.js';
+import { describeWithEtcd } from '../support/servers-needed.js';
 import { TestHost } from '../support/test-host.js';
 import { until } from '../support/until.js';
 
@@ -104,6 +106,42 @@ test('overlay cleanup gives up the lease only when it is told to', async () => {
   expect(released.stdout).toMatch(/^removed lease 10\.244\.\d+\.0\/24 of host h1\n$/);
   expect(leases()).toEqual([]);
 }, 30_000);
+
+describeWithEtcd('overlay cleanup on etcd', () => {
+  test('gives up the lease with all that is beside it, and no other host’s; not while etcd is away', async () => {
+    await using overlay = await OverlayLab.create({
+      hosts: 2,
+      families: ['ipv4', 'ipv6'],
+      backend: { Type: 'vxlan' },
+      store: 'etcd',
+    });
+    const [host, other] = overlay.lab.hosts;
+    for (const each of overlay.lab.hosts) overlay.start(each);
+    await overlay.lab.waitReady();
+    await overlay.settled(other, 1);
+    await host.agent?.stop();
+    const names = async (): Promise<string[]> => (await overlay.etcd.keys()).map(({ key }) => key);
+    const before = await names();
+    await overlay.etcd.stop();
+    const refused = await cleanup(overlay, host, '--release-lease');
+    expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^overlay cleanup: .*etcd/) });
+    expect(await overlay.objects(host, 'link show flannel.1')).toHaveLength(1);
+    await overlay.etcd.start();
+    const released = await cleanup(overlay, host, '--release-lease');
+    expect(released).toMatchObject({ code: 0 });
+    const text = /^removed lease (10\.244\.\d+\.0)\/24, (fd00:244:\S+)\/64 of host h1$/m.exec(released.stdout);
+    const [, ipv4, ipv6] = text ?? [];
+    const gone = [
+      `${ETCD_PREFIX}/subnets/${ipv4}-24&${ipv6}-64`,
+      `${ETCD_PREFIX}/overlay/hosts/h1`,
+      `${ETCD_PREFIX}/overlay/ipv6/${ipv6}-64`,
+    ];
+    expect(before).toEqual(expect.arrayContaining(gone));
+    expect(await names()).toEqual(before.filter((name) => !gone.includes(name)));
+    await overlay.settled(other, 0);
+    expect(await cleanup(overlay, host, '--release-lease')).toMatchObject({ code: 0, stdout: '' });
+  }, 90_000);
+});
 
 test('overlay cleanup knows the networks that were in effect when configuration and subnet.env are others by now', async () => {
   await using overlay = await OverlayLab.create({ hosts: 2, backend: { Type: 'host-gw' } });

@@ -3,6 +3,7 @@ import type { Family } from '@overlay/core';
 import { cameBack } from '@overlay/lab';
 import type { LabHost } from '@overlay/lab';
 import { OverlayLab } from '../support/overlay-lab.js';
+import { run } from '../support/program.js';
 import { describeWithKubernetes } from '../support/servers-needed.js';
 import { until } from '../support/until.js';
 
@@ -75,6 +76,23 @@ describeWithKubernetes('three hosts on Kubernetes', () => {
           message: 'Flannel is running on this node',
         });
       }
+
+      // The podCIDR is Kubernetes' to give, what a person has set is theirs.
+      const [host, other] = overlay.lab.hosts;
+      await host.agent?.stop();
+      const mine = { [`${FLANNEL}node-public-ip`]: String(host.addresses.ipv4) };
+      const path = `/api/v1/nodes/${host.name}`;
+      const mergePatch = 'application/merge-patch+json';
+      const body = { metadata: { annotations: mine } };
+      await overlay.kubernetes.do({ method: 'PATCH', path, type: mergePatch, body });
+      const args = ['cleanup', '--release-lease', ...overlay.flags(host)];
+      const released = await run({ name: 'overlay', args, netns: host.netns, env: { NODE_NAME: host.name } });
+      expect(released).toMatchObject({ code: 0, stdout: expect.stringMatching(/^removed lease 10\..* of host h1$/m) });
+      const { metadata, spec } = await nodeOf(overlay, host);
+      const left = Object.entries(metadata.annotations).filter(([name]) => name.startsWith(FLANNEL));
+      expect(Object.fromEntries(left)).toEqual(mine);
+      expect(spec.podCIDRs[0]).toBe(host.pods[0].addresses.ipv4?.replace(/\.2$/, '.0/24'));
+      await overlay.settled(other, 1);
     },
     120_000,
   );

@@ -5,6 +5,12 @@ import { SUFFIXES } from './annotation-names.js';
 /** What annotations are to be, by suffix; null: none. */
 export type WantedAnnotations = ReadonlyMap<string, string | null>;
 
+/** The suffixes of all annotations that are written here. */
+export const WRITTEN: readonly string[] = [
+  ...[SUFFIXES.managed, SUFFIXES.backendType, SUFFIXES.data.ipv4, SUFFIXES.publicIP.ipv4],
+  ...[SUFFIXES.data.ipv6, SUFFIXES.publicIP.ipv6, SUFFIXES.endpoints],
+];
+
 /**
  * The annotations by which a Node tells what its host publishes, as flannel writes them: those of IPv4 always, those of
  * IPv6 when there is something to tell.
