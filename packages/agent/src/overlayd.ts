@@ -9,6 +9,7 @@ import type { Settings } from './flags/settings.js';
 import { readSettings } from './flags/settings.js';
 import { FLAGS } from './flags/table.js';
 import { Log } from './log/log.js';
+import type { LoadedBackendModule } from './plug-ins/backend-modules.js';
 import { openStore } from './stores/open-store.js';
 import { writeStandardError } from './log/standard-error.js';
 import { StartTimes } from './start-times.js';
@@ -80,6 +81,7 @@ async function run(settings: Settings, times: StartTimes, notifySocket: string |
 
   log.hold();
   try {
+    const backendModules = await loadModules(settings);
     const store = await openStore(settings, log);
     lock = await acquireInstance(settings.instance, {
       signal,
@@ -92,7 +94,7 @@ async function run(settings: Settings, times: StartTimes, notifySocket: string |
     log.hold();
     times.mark('instance held');
     shedStart(log);
-    agent = await startHostAgent({ settings, store, logger: log, times, signal });
+    agent = await startHostAgent({ settings, store, backendModules, logger: log, times, signal });
     const cancelHold = systemClock.after(HOLD_MS, () => log.release());
     agent.ready({ signal }).then(
       () => {
@@ -119,6 +121,13 @@ async function run(settings: Settings, times: StartTimes, notifySocket: string |
   await lock?.release();
   log.release();
   return code;
+}
+
+/** What `--backend-module` names, before anything is waited for or held. */
+async function loadModules({ backendModules }: Settings): Promise<readonly LoadedBackendModule[]> {
+  if (backendModules.length === 0) return [];
+  const { loadBackendModules } = await import('./plug-ins/backend-modules.js');
+  return loadBackendModules(backendModules);
 }
 
 /** Lets go of what memory only the start needed. */

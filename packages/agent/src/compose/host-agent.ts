@@ -15,6 +15,7 @@ import type { Settings } from '../flags/settings.js';
 import type { Probe } from '../probe/probe.js';
 import { listenHealth } from '../health/server.js';
 import { storedHostId } from '../identity/host-id.js';
+import type { LoadedBackendModule } from '../plug-ins/backend-modules.js';
 import type { RunPaths } from '../run-directory/run-paths.js';
 import { runPaths } from '../run-directory/run-paths.js';
 import type { StartTimes } from '../start-times.js';
@@ -32,6 +33,8 @@ import { Reporter } from './reporter.js';
 export interface HostAgentContext {
   readonly settings: Settings;
   readonly store: Store;
+  /** What this host's command line or environment adds to the backends that come with the agent. */
+  readonly backendModules: readonly LoadedBackendModule[];
   readonly logger: Logger;
   readonly times: StartTimes;
   readonly signal: AbortSignal;
@@ -65,7 +68,7 @@ export async function startHostAgent(context: HostAgentContext): Promise<HostAge
   });
   const servers: { close(): void }[] = [];
   try {
-    const backends = await everyBackend(settings, linux);
+    const backends = await everyBackend(context, linux);
     // A backend that refuses its options does so before this host is given an identity.
     const { netConf } = context.store;
     if (netConf !== undefined) makePlan(backends, { netConf, hostId: settings.hostId ?? settings.instance });
@@ -95,11 +98,11 @@ export async function startHostAgent(context: HostAgentContext): Promise<HostAge
 }
 
 /** The backends that come with this agent, then those that this host's command line or environment names. */
-async function everyBackend({ backendModules }: Settings, linux: Linux): Promise<readonly BackendFactory[]> {
+async function everyBackend({ backendModules }: HostAgentContext, linux: Linux): Promise<readonly BackendFactory[]> {
   const present = [vxlan({ linux }), hostGw({ linux }), udp({ linux })];
   if (backendModules.length === 0) return present;
-  const { loadBackendModules } = await import('../plug-ins/backend-modules.js');
-  return [...present, ...(await loadBackendModules(backendModules, { linux, present }))];
+  const { makeBackends } = await import('../plug-ins/backend-modules.js');
+  return [...present, ...makeBackends(backendModules, { linux, present })];
 }
 
 interface Parts extends HostAgentContext {

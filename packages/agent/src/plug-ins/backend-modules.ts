@@ -21,7 +21,14 @@ export interface BackendModule {
   readonly backend: (context: BackendModuleContext) => BackendFactory;
 }
 
-/** What {@link loadBackendModules} works from. */
+/** A module whose code has been loaded; nothing has been made of it. */
+export interface LoadedBackendModule {
+  /** As the command line names it. */
+  readonly name: string;
+  readonly backend: BackendModule['backend'];
+}
+
+/** What {@link makeBackends} works from. */
 export interface BackendModulesOptions {
   readonly linux: Linux;
   /** Backends that are there already. */
@@ -39,21 +46,34 @@ const TYPE = /^[a-z\d][a-z\d._-]{0,62}$/;
 const ABILITIES = ['ipv4', 'ipv6', 'dualStack', 'crossesSubnets', 'encryption', 'survivesAgent', 'flannelInterop'];
 
 /**
- * Loads the modules that this host's command line or environment names, in their order, and makes a factory of each.
+ * Loads the modules that this host's command line or environment names, in their order. It needs nothing of the host, so a
+ * name that is wrong is told at once, whatever else an agent has to wait for.
  * Never give it a name that comes from a store: it runs the code.
  *
  * @param names packages installed beside the agent, or paths of files.
  * @throws OverlayError `OVERLAY_BACKEND_MODULE` in one line: not found, not to be loaded, made for another version of
- *   core, without the export {@link BackendModule.backend}, or with a type that is there already.
+ *   core, or without the export {@link BackendModule.backend}.
  */
-export async function loadBackendModules(
-  names: readonly string[],
+export async function loadBackendModules(names: readonly string[]): Promise<readonly LoadedBackendModule[]> {
+  const modules: LoadedBackendModule[] = [];
+  for (const name of names) modules.push({ name, backend: await loadModule(name) });
+  return modules;
+}
+
+/**
+ * Makes a factory of each module.
+ *
+ * @throws OverlayError `OVERLAY_BACKEND_MODULE` in one line: what it makes is no factory, or has a type that is there already.
+ */
+export function makeBackends(
+  modules: readonly LoadedBackendModule[],
   { linux, present }: BackendModulesOptions,
-): Promise<readonly BackendFactory[]> {
+): readonly BackendFactory[] {
   const bringers = new Map(present.map(({ type }) => [type, 'which comes with this agent']));
   const factories: BackendFactory[] = [];
-  for (const name of names) {
-    const factory = await loadBackend(name, linux);
+  for (const module of modules) {
+    const { name } = module;
+    const factory = makeBackend(module, linux);
     const { type } = factory;
     const bringer = bringers.get(type);
     if (bringer !== undefined) {
@@ -65,7 +85,7 @@ export async function loadBackendModules(
   return factories;
 }
 
-async function loadBackend(name: string, linux: Linux): Promise<BackendFactory> {
+async function loadModule(name: string): Promise<BackendModule['backend']> {
   const { specifier, description } = find(name);
   checkCore(name, description);
   let module: Readonly<Record<string, unknown>>;
@@ -81,9 +101,13 @@ async function loadBackend(name: string, linux: Linux): Promise<BackendFactory> 
       make === undefined ? others.join(', ') || 'no named export' : `one that is no function (${typeof make})`;
     throw wrong(name, `expected an export "backend", a function of { linux } that gives a BackendFactory, got ${got}`);
   }
+  return make as BackendModule['backend'];
+}
+
+function makeBackend({ name, backend }: LoadedBackendModule, linux: Linux): BackendFactory {
   let factory: unknown;
   try {
-    factory = (make as (context: BackendModuleContext) => unknown)({ linux });
+    factory = backend({ linux });
   } catch (error) {
     throw wrong(name, `its backend() failed: ${firstLine(error)}`, error);
   }

@@ -3,6 +3,7 @@ import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
+import { acquireInstance } from '@overlay/linux';
 import { acmeBackend, AGENT, put } from '../support/backend-module.js';
 import { Folder } from '../support/folder.js';
 import { run } from '../support/program.js';
@@ -54,6 +55,16 @@ const mistakes: readonly [title: string, text: string, says: RegExp][] = [
 ];
 
 describe('a module that cannot be used ends overlayd with one line that names it', () => {
+  test('also while another agent has the instance', async () => {
+    using folder = new Folder();
+    const lock = await acquireInstance(`ovt-${process.pid}`, { signal: AbortSignal.timeout(10_000) });
+    try {
+      expect(await failure(folder, [folder.at('nothing.mjs')])).toMatch(/nothing\.mjs": there is no such file$/m);
+    } finally {
+      await lock.release();
+    }
+  });
+
   test.each(mistakes)('%s', async (_title, text, says) => {
     using folder = new Folder();
     const file = put(text, folder.at('acme.mjs'));
