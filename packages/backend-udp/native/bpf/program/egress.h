@@ -40,14 +40,23 @@ INLINE void write_ip4_checksum(struct iphdr *ip)
 	ip->check = (__u16)~sum;
 }
 
+#define EALREADY (-114)
+
 INLINE long grow(struct __sk_buff *skb, __s32 room, __u64 l3)
 {
 	long refused = skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC,
 				       l3 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP | BPF_F_ADJ_ROOM_FIXED_GSO);
 	// A packet that the kernel holds to be in a tunnel already: one out of a tunnel of a pod, or one that came here
-	// through ours and goes on to another host. Its inner headers are known already, so that room is all it needs.
-	if (refused == -114 /* EALREADY */) refused = skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
+	// through ours and goes on to another host. Its inner headers are known already, so that room is all it needs; a
+	// super-packet can be cut by one tunnel's headers only, and is finished before.
+	if (refused == EALREADY && !skb->gso_size)
+		refused = skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
 	return refused;
+}
+
+INLINE int not_grown(struct __sk_buff *skb, long refused)
+{
+	return refused == EALREADY && skb->ifindex == config.tunnel ? TC_ACT_UNSPEC : drop(TOO_LARGE);
 }
 
 INLINE int send(struct __sk_buff *skb, struct route *route, __u32 inner)
@@ -69,7 +78,8 @@ INLINE int send(struct __sk_buff *skb, struct route *route, __u32 inner)
 			.udp = { .source = from, .dest = to, .len = length16(inner + sizeof(struct udphdr)) },
 		};
 		write_ip4_checksum(&outer.ip);
-		if (!config.address4 || grow(skb, sizeof(outer), BPF_F_ADJ_ROOM_ENCAP_L3_IPV4)) return drop(TOO_LARGE);
+		long refused = config.address4 ? grow(skb, sizeof(outer), BPF_F_ADJ_ROOM_ENCAP_L3_IPV4) : -1;
+		if (refused) return not_grown(skb, refused);
 		if (skb_store(skb, ETH_HLEN, &outer, sizeof(outer), 0)) return drop(OVERLOAD);
 	} else {
 		struct outer6 outer = {
@@ -86,7 +96,8 @@ INLINE int send(struct __sk_buff *skb, struct route *route, __u32 inner)
 			outer.ip.saddr.in6_u.u6_addr32[i] = config.address6[i];
 			outer.ip.daddr.in6_u.u6_addr32[i] = route->endpoint[i];
 		}
-		if (!is_set6(config.address6) || grow(skb, sizeof(outer), BPF_F_ADJ_ROOM_ENCAP_L3_IPV6)) return drop(TOO_LARGE);
+		long refused = is_set6(config.address6) ? grow(skb, sizeof(outer), BPF_F_ADJ_ROOM_ENCAP_L3_IPV6) : -1;
+		if (refused) return not_grown(skb, refused);
 		if (skb_store(skb, ETH_HLEN, &outer, sizeof(outer), 0)) return drop(OVERLOAD);
 	}
 	count(SENT, packets, inner);
