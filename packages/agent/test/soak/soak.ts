@@ -19,7 +19,8 @@ const FAMILIES = ['ipv4', 'ipv6'] as const;
 /** Short enough for doubts to begin and end all the time. */
 const DOUBT_HOLD_MS = 2000;
 const STEP_MS = 40;
-const SETTLE_MS = 30_000;
+/** Of a machine that does other things too: what it takes is not what a soak finds out. */
+const SETTLE_MS = 90_000;
 
 export interface SoakOptions {
   readonly backend: string;
@@ -168,7 +169,7 @@ async function restart(overlay: OverlayLab, host: LabHost, signal: NodeJS.Signal
   host.agent?.kill(signal);
   await host.agent?.exited;
   start(overlay, host);
-  await host.waitReady();
+  await host.waitReady({ timeoutMs: SETTLE_MS });
 }
 
 /** Does something again and again, with a pause after each time, until it is over. */
