@@ -15,7 +15,7 @@ export { formatReport } from './report/text.js';
 export { parseReport } from './report/read.js';
 export { diffReports } from './report/diff.js';
 export { formatJUnit } from './report/junit.js';
-export type { ProfileOutcomes } from './suite/register.js';
+export type { Around, ProfileOutcomes } from './suite/register.js';
 
 // The command
 export type { CommandIo } from './command/command-io.js';

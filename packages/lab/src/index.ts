@@ -26,7 +26,6 @@ export type { LabStore, StoreName } from './store/lab-store.js';
 export { LocalFolder } from './store/local-folder.js';
 
 export type { PingOptions, PingResult } from './measure/ping.js';
-export type { Tool } from './system/requirements.js';
 export { requirePrivileges, requireTools } from './system/requirements.js';
 export { ping } from './measure/ping.js';
 export type { PairKind, PairResult, PingPair } from './measure/ping-matrix.js';
