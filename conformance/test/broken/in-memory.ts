@@ -140,11 +140,11 @@ export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
   {
     what: 'carries one family, whichever comes first',
     factory: withScope((scope) => ({
-      set: (owner, objects) => {
+      set: (owner, objects, source) => {
         const routes = objects.filter(isRoute);
         const [first] = routes.map(({ destination }) => destination.includes(':'));
         const kept = objects.filter((object) => !isRoute(object) || object.destination.includes(':') === first);
-        scope.set(owner, kept);
+        scope.set(owner, kept, source);
       },
     })),
     caughtBy: 'join-dual',
@@ -478,9 +478,9 @@ export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
     factory: withScope((scope) => {
       const owners = new Set<string>();
       return {
-        set: (owner, objects) => {
+        set: (owner, objects, source) => {
           owners.add(owner);
-          scope.set(owner, owners.size > MOST_PEERS ? [] : objects);
+          scope.set(owner, owners.size > MOST_PEERS ? [] : objects, source);
         },
         delete: (owner) => {
           owners.delete(owner);

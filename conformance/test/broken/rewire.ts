@@ -36,10 +36,11 @@ export function wants(
   alter: (object: MemoryObject, owner: string, kernel: MemoryKernel) => MemoryObject | undefined,
 ): Factory<MemoryKernel> {
   return withScope((scope, kernel) => ({
-    set: (owner: string, objects: readonly KernelObject[]) =>
+    set: (owner, objects, source) =>
       scope.set(
         owner,
         objects.map((object) => alter(object as MemoryObject, owner, kernel)).filter((object) => object !== undefined),
+        source,
       ),
   }));
 }
