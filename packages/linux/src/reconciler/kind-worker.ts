@@ -59,6 +59,8 @@ export class KindWorker {
   readonly #echoes: Echoes | undefined;
   #readAll = true;
   #reading = false;
+  /** What was asked for in the midst of a read: it may have passed what there is to see. */
+  #readAgain = false;
   /** A read of everything that is under way before its round. */
   #ahead: ReadAhead | undefined;
   #dumps = 0;
@@ -119,6 +121,7 @@ export class KindWorker {
   /** Reads everything in the next round. */
   readAll(): void {
     this.#readAll = true;
+    this.#readAgain = this.#reading;
     this.#dropAhead();
     this.context.wake();
   }
@@ -143,10 +146,11 @@ export class KindWorker {
     const links = [...this.#suspects];
     this.#suspects.clear();
     this.#reading = true;
+    this.#readAgain = false;
     try {
       if (all) await this.#readPart(undefined, signal);
       else for (const link of links) await this.#readPart(link, signal);
-      if (all) this.#readAll = false;
+      if (all) this.#readAll = this.#readAgain;
     } catch (error) {
       for (const link of links) this.#suspects.add(link);
       throw error;

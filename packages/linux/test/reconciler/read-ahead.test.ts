@@ -17,6 +17,8 @@ let scope: Scope;
 let begun: number;
 /** What a scan waits for before it tells anything. */
 let listed: Promise<void>;
+/** What happens when a scan has told everything. */
+let afterwards: () => void;
 
 /** The kernel's kind, which can tell how an object is without reading it. */
 function scanned(): Kind {
@@ -28,6 +30,7 @@ function scanned(): Kind {
       begun += 1;
       await listed;
       await kind.dump(filter, (actual) => each(new ReadSighting(kind, index, actual)), aborted);
+      afterwards();
     },
   };
 }
@@ -35,6 +38,7 @@ function scanned(): Kind {
 beforeEach(() => {
   begun = 0;
   listed = Promise.resolve();
+  afterwards = () => undefined;
   kernel = new MemoryKernel();
   clock = new HandClock();
   reconciler = new Reconciler({ kinds: [scanned()], clock });
@@ -102,6 +106,21 @@ test('a loss of notifications makes what is being read worthless', async () => {
   for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
   expect(scope.applied('one')).toBe(true);
   expect(writes()).toEqual([]);
+});
+
+test('a loss of notifications in the midst of a read has everything read again after it', async () => {
+  scope.set('one', [thing('a', 1)]);
+  await scope.settled({ signal });
+  afterwards = () => {
+    afterwards = () => undefined;
+    kernel.deaf = true;
+    kernel.tamper(thing('a', 9));
+    kernel.lose();
+  };
+  kernel.lose();
+  await scope.settled({ signal });
+  expect(begun).toBe(3);
+  expect(kernel.things.get('a')).toEqual(thing('a', 1));
 });
 
 test('what was asked for something that nobody wants any more is not believed later', async () => {
