@@ -122,4 +122,18 @@ describe('what the user path cannot send on', () => {
     expect(expired.stdout).toContain('From 10.244.1.0 icmp_seq=1 Time to live exceeded');
     expect(counters().drops).toEqual({ 'unknown-destination': 1, 'ttl-expired': 1 });
   }, 120_000);
+
+  test('is answered over IPv6 too', async () => {
+    hosts = await UdpHosts.create({ hosts: [{}, {}], families: ['ipv6'] });
+    const [{ host }, { host: other }] = hosts.hosts;
+    const [pod] = host.pods;
+    const to = other.pods[0].addresses.ipv6 ?? '';
+    await host.exec(['ip', '-6', 'route', 'add', 'fd00:10:244:77::/64', 'dev', 'flannel0']);
+    const ping = async (...argv: readonly string[]): Promise<string> =>
+      (await pod.exec(['ping', '-n', '-c', '1', '-W', '5', ...argv], { check: false })).stdout;
+    expect(await ping('fd00:10:244:77::1')).toMatch(/From fd00:10:244:1::.* Destination unreachable: No route/);
+    expect(await ping('-t', '2', to)).toMatch(/From fd00:10:244:1::.* Time exceeded: Hop limit/);
+    expect(await ping(to)).toContain('1 received');
+    expect(counters().drops).toEqual({ 'unknown-destination': 1, 'ttl-expired': 1 });
+  }, 120_000);
 });
