@@ -136,4 +136,29 @@ describe('what the user path cannot send on', () => {
     expect(await ping(to)).toContain('1 received');
     expect(counters().drops).toEqual({ 'unknown-destination': 1, 'ttl-expired': 1 });
   }, 120_000);
+
+  test.each([
+    { family: 'ipv4', headers: 28, error: 'From 10.244.1.1 icmp_seq=1 Frag needed and DF set (mtu = 1472)' },
+    { family: 'ipv6', headers: 48, error: 'From fd00:10:244:1::1 icmp_seq=1 Packet too big: mtu=1452' },
+  ] as const)(
+    'is answered by the kernel if it is too large, with the MTU, $family',
+    async ({ family, headers, error }) => {
+      hosts = await UdpHosts.create({ hosts: [{}, {}], families: [family] });
+      const [{ host }, { host: other }] = hosts.hosts;
+      const [pod] = host.pods;
+      // A pod with a larger MTU than the network's, as one from before it was lowered.
+      const { stdout } = await host.exec(['ip', '-j', 'link', 'show', 'master', 'cni0']);
+      const ports = (JSON.parse(stdout) as { readonly ifname: string }[]).map(({ ifname }) => ifname);
+      for (const name of [...ports, 'cni0']) await host.exec(['ip', 'link', 'set', name, 'mtu', '1500']);
+      await pod.exec(['ip', 'link', 'set', 'eth0', 'mtu', '1500']);
+      const ping = async (size: number): Promise<string> => {
+        const to = other.pods[0].addresses[family] ?? '';
+        const argv = ['ping', '-n', '-c', '1', '-W', '5', '-M', 'do', '-s', String(size - headers), to];
+        return (await pod.exec(argv, { check: false })).stdout;
+      };
+      expect(await ping(1500)).toContain(error);
+      expect(await ping(family === 'ipv4' ? 1472 : 1452)).toContain('1 received');
+    },
+    60_000,
+  );
 });
