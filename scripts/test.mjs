@@ -17,7 +17,7 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const results = path.join(root, '.cache', 'test-results');
 const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js');
 
-const limitMinutes = { unit: 15, kernel: 40 };
+const limitMinutes = { unit: 15, kernel: 50 };
 /** How long jest may live on once its report is written, in milliseconds; longer means that something was left open. */
 const exitGraceMs = 10_000;
 const lookEveryMs = 200;
