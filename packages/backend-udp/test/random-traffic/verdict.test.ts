@@ -9,7 +9,17 @@ const sample = (change: Partial<ProcessSample> = {}): ProcessSample => ({
   ...change,
 });
 const report = (late: Partial<ProcessSample>, rest: Partial<RandomTrafficReport> = {}): RandomTrafficReport => ({
-  ...{ dataPath: 'user', seconds: 60, seed: 1, steps: {}, compared: 9, wrong: [], packets: 99, nonsense: 9 },
+  ...{
+    dataPath: 'user',
+    seconds: 60,
+    seed: 1,
+    steps: {},
+    compared: 9,
+    lostPings: 0,
+    wrong: [],
+    packets: 99,
+    nonsense: 9,
+  },
   samples: Array.from({ length: 8 }, (_, at) => sample(at < 4 ? {} : late)),
   ...rest,
 });
