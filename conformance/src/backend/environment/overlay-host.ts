@@ -165,10 +165,12 @@ export class OverlayHost {
     const attachment = this.attach();
     try {
       const host = await this.host(attachment);
+      // One for all: what a factory has found out about the host it need not find out for each of them.
+      const factory = this.#context.factory(attachment.platform);
       const all: LeaseAttributes[] = [];
       for (const { hostId, at } of hosts) {
         const moved = at === undefined ? host : { interface: host.interface, ...addressesOf(at) };
-        const backend = this.#context.factory(attachment.platform).create({ netConf, hostId });
+        const backend = factory.create({ netConf, hostId });
         all.push(await firstValueFrom(backend.attributes$({ host$: new BehaviorSubject<Host>(moved) })));
       }
       return all;
