@@ -81,14 +81,26 @@ function openNew(path: string): number {
   }
 }
 
-/** Makes a directory and those above it. Not by `recursive`: Node tries for ever where a file system answers ENOENT, as those of the kernel do. */
+/**
+ * Makes a directory and those above it, beside others that make the same ones. Not by `recursive`: Node tries for ever
+ * where a file system answers ENOENT, as those of the kernel do.
+ */
 export function makeDirectory(path: string): void {
+  const above = dirname(path);
+  try {
+    makeOne(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' || above === path) throw error;
+    // What is above may have come between, by another process; where it was there all along, the second try says why not.
+    if (!existsSync(above)) makeDirectory(above);
+    makeOne(path);
+  }
+}
+
+function makeOne(path: string): void {
   try {
     mkdirSync(path, { mode: DIRECTORY_MODE });
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') return;
-    if (errorCode(error) !== 'ENOENT' || dirname(path) === path || existsSync(dirname(path))) throw error;
-    makeDirectory(dirname(path));
-    makeDirectory(path);
+    if (errorCode(error) !== 'EEXIST') throw error;
   }
 }

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import type { Logger, SubnetEnv } from '@overlay/core';
 import { parsePrefix, silentLogger } from '@overlay/core';
@@ -51,6 +53,19 @@ describe('replacing a file', () => {
 
   test('where nobody can make a directory: an error, not an endless loop', () => {
     expect(() => replaceFile('/proc/self/nowhere/deep/file', { text: '', mode: 0o644 })).toThrow(/ENOENT/);
+  });
+
+  test('two processes at once make directories with one above them that neither found', async () => {
+    using folder = new Folder();
+    const module = new URL('../../dist/files/replace-file.js', import.meta.url).href;
+    const make = `
+      import { makeDirectory } from ${JSON.stringify(module)};
+      for (let i = 0; i < 5000; i++) makeDirectory(\`${folder.path}/\${i}/\${process.argv[1]}\`);
+    `;
+    const run = (name: string): Promise<unknown> =>
+      promisify(execFile)(process.execPath, ['--input-type=module', '-e', make, name]);
+    await Promise.all(['one', 'two'].map(run));
+    expect(readdirSync(folder.at('4999'))).toEqual(['one', 'two']);
   });
 
   test('making a file leaves one that is there', () => {
