@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Certificates, ETCD_PREFIX } from '@overlay/lab';
 import type { LabHost } from '@overlay/lab';
+import { everyHostSends } from '../support/every-host-sends.js';
 import { OverlayLab } from '../support/overlay-lab.js';
 import { describeWithEtcd } from '../support/servers-needed.js';
 import { StoreTrouble } from '../support/store-trouble.js';
@@ -47,12 +48,7 @@ describeWithEtcd('agents with a certificate and a password, whose etcd of three 
       'etcd takes a key',
       CONVERGED_MS,
     );
-    for (const host of hosts()) {
-      const line = `${PROOF_MAC} dst ${address} `;
-      const sends = async (): Promise<boolean> =>
-        (await host.exec(['bridge', 'fdb', 'show', 'dev', 'flannel.1'])).stdout.includes(line);
-      await until(sends, `${host.name} sends to ${address}`, CONVERGED_MS);
-    }
+    await everyHostSends(hosts(), { mac: PROOF_MAC, address }, CONVERGED_MS);
   }
 
   /** Takes a host's lease away; it has to write it again. */

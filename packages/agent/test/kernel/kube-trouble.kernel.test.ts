@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { LabHost } from '@overlay/lab';
+import { everyHostSends } from '../support/every-host-sends.js';
 import { OverlayLab } from '../support/overlay-lab.js';
 import { allRemember, losePower } from '../support/reboot.js';
 import { describeWithKubernetes } from '../support/servers-needed.js';
@@ -58,12 +59,7 @@ describeWithKubernetes('agents whose Kubernetes comes to harm', () => {
   async function everyHostFollows(): Promise<void> {
     const address = `192.168.77.${100 + (++proofs % 100)}`;
     await annotate({ name: PROOF }, { [`${FLANNEL}public-ip`]: address });
-    for (const host of hosts()) {
-      const line = `${PROOF_MAC} dst ${address} `;
-      const sends = async (): Promise<boolean> =>
-        (await host.exec(['bridge', 'fdb', 'show', 'dev', 'flannel.1'])).stdout.includes(line);
-      await until(sends, `${host.name} sends to ${address}`, CONVERGED_MS);
-    }
+    await everyHostSends(hosts(), { mac: PROOF_MAC, address }, CONVERGED_MS);
   }
 
   /** Versions go on, so that a store which is restored is behind them. */

@@ -1,11 +1,10 @@
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { UdpCounters } from '@overlay/backend-udp';
 import type { LabHost } from '@overlay/lab';
 import { innerPacket } from '../support/inner-packet.js';
 import { UdpHosts } from '../support/udp-hosts.js';
+import { program } from '../support/udp-pair.js';
 
-const SEND = fileURLToPath(new URL('../support/send.js', import.meta.url));
 const POD = '10.244.1.2';
 const PEER_POD = '10.244.2.2';
 const WAIT_MS = 15_000;
@@ -16,7 +15,7 @@ afterEach(() => hosts[Symbol.asyncDispose]());
 /** Sends bytes by UDP to the first host's tunnel, from whichever port. */
 async function send(from: LabHost, payloads: readonly Buffer[]): Promise<void> {
   const to = hosts.hosts[0].host.addresses.ipv4 ?? '';
-  await from.exec([process.execPath, SEND, to, '8285', ...payloads.map((payload) => payload.toString('hex'))]);
+  await from.exec(program('send-datagrams', to, 8285, 1, ...payloads.map((payload) => payload.toString('hex'))));
 }
 
 function counters(): UdpCounters {
