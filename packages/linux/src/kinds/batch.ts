@@ -60,9 +60,14 @@ export async function sendBatch<D extends { readonly link: string }>(
   };
   // While the kernel works on one part the next one is encoded; it carries them out in order.
   const parts: Promise<void>[] = [];
-  for (let start = 0; start < objects.length; start += PART) {
-    parts.push(sendPart(start, Math.min(start + PART, objects.length)));
-    if (parts.length > PARTS_AHEAD) await parts[parts.length - 1 - PARTS_AHEAD];
+  try {
+    for (let start = 0; start < objects.length; start += PART) {
+      parts.push(sendPart(start, Math.min(start + PART, objects.length)));
+      if (parts.length > PARTS_AHEAD) await parts[parts.length - 1 - PARTS_AHEAD];
+    }
+  } finally {
+    // Also after a failure: the parts behind it fail by themselves, and nothing is being written once this has ended.
+    await Promise.allSettled(parts);
   }
   await Promise.all(parts);
   return outcomes;
