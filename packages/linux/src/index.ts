@@ -14,7 +14,7 @@ export { Adjacency } from './adjacency/adjacency.js';
 export type { Verdict } from './adjacency/verdict.js';
 
 // The reconciler and its kinds
-export type { Claim } from './reconciler/kind-worker.js';
+export type { Claim } from './reconciler/strays.js';
 export type { DumpFilter, KernelObject, Kind, KindSink, Outcome, Shadow, Sighting } from './reconciler/kind.js';
 export type { ReconcilerOptions } from './reconciler/reconciler.js';
 export { Reconciler } from './reconciler/reconciler.js';

@@ -1,5 +1,5 @@
 import type { Address, Host, Lease } from '@overlay/core';
-import type { Claim } from '../reconciler/kind-worker.js';
+import type { Claim } from '../reconciler/strays.js';
 import type { KernelObject } from '../reconciler/kind.js';
 
 /** What the objects of a network are derived from, beside the peers' leases. */

@@ -1,7 +1,7 @@
 import { errorCode, errorText } from '@overlay/core';
 import type { Clock, Logger } from '@overlay/core';
 import { DesiredTable } from './desired-table.js';
-import type { Removal } from './desired-table.js';
+import { earliest } from './earliest.js';
 import { Echoes } from './echoes.js';
 import { Status } from './entry.js';
 import type { Entry, Owner } from './entry.js';
@@ -12,27 +12,12 @@ import { ReadAhead } from './read-ahead.js';
 import { ReadSighting } from './read-sighting.js';
 import type { ScopeState } from './scope-state.js';
 import { Shadows } from './shadows.js';
+import { Strays } from './strays.js';
+import type { Claim } from './strays.js';
+import { BATCH, Sweeper } from './sweeper.js';
 
-/** Objects handed to a kind in one call: large enough to fill sends, small enough to let others have a turn. */
-const BATCH = 8192;
 /** Beyond this many suspect devices one full dump is cheaper than one for each. */
 const MANY_LINKS = 8;
-const REMOVAL_RETRY_MS = 200;
-const LONGEST_REMOVAL_RETRY_MS = 30_000;
-/** How often in a minute an object that bears our marks, and that nobody wants, is removed at once. */
-const FREE_STRAYS = 8;
-
-/**
- * How long nothing is taken for a stray after a scope was closed, in milliseconds. A network that is opened again in the
- * place of another one wants the same in a moment; a read in between, with the marks of a third, must not remove it.
- */
-const SPARE_MS = 10_000;
-
-/**
- * Whether a scope holds an object to be its own that is found in the kernel and that nobody wants. `wanted` gives what is
- * wanted of the same kind under the key of another object, of which only what makes up the key need be right.
- */
-export type Claim = (actual: KernelObject, wanted: (other: KernelObject) => KernelObject | undefined) => boolean;
 
 /** What one worker shares with the others. */
 export interface WorkerContext {
@@ -53,9 +38,9 @@ export class KindWorker {
   readonly table: DesiredTable;
   readonly patience = new Patience();
   readonly shadows: Shadows;
-  readonly #claims = new Map<ScopeState, Claim[]>();
   readonly #suspects = new Set<string>();
-  readonly #strays = new Map<string, { count: number; since: number }>();
+  readonly #strays: Strays;
+  readonly #sweeper: Sweeper;
   readonly #echoes: Echoes | undefined;
   #readAll = true;
   #reading = false;
@@ -65,8 +50,6 @@ export class KindWorker {
   #ahead: ReadAhead | undefined;
   #dumps = 0;
   #failing = false;
-  #spareUntil = -Infinity;
-  #cancelSpare: (() => void) | undefined;
   #unwatch: (() => void) | undefined;
 
   constructor(
@@ -76,6 +59,8 @@ export class KindWorker {
     const echoes = (this.#echoes = kind.echoes ? new Echoes(kind) : undefined);
     this.table = new DesiredTable(kind, (old) => echoes?.superseded(kind.key(old), old, context.clock.now()));
     this.shadows = new Shadows(this.table, context.logger, context.clock);
+    this.#sweeper = new Sweeper(kind, { table: this.table, echoes, ...context });
+    this.#strays = new Strays(context.clock, () => this.readAll());
   }
 
   /** Wants an object. Whether it must be written is found out by the next read, if one is due, else it is written. */
@@ -98,8 +83,7 @@ export class KindWorker {
 
   /** Drops all that a scope wants and leaves the kernel as it is. */
   abandon(scope: ScopeState): void {
-    this.#claims.delete(scope);
-    this.#spareUntil = this.context.clock.now() + SPARE_MS;
+    this.#strays.forget(scope);
     this.table.forgetContenders(scope);
     for (const entry of this.table.entries) {
       if (this.table.entries.ownerOf(entry).scope !== scope) continue;
@@ -112,7 +96,7 @@ export class KindWorker {
   /** Takes what a claim recognises for ours, from the next read on, which is due at once. */
   claim(scope: ScopeState, claim: Claim): void {
     this.#watch();
-    this.#claims.set(scope, [...(this.#claims.get(scope) ?? []), claim]);
+    this.#strays.claim(scope, claim);
     // A read that has judged nothing yet will judge by this claim too.
     if (this.#ahead && !this.#ahead.told) this.context.wake();
     else this.readAll();
@@ -127,7 +111,7 @@ export class KindWorker {
   }
 
   get needed(): boolean {
-    return this.table.entries.size > 0 || this.#claims.size > 0;
+    return this.table.entries.size > 0 || this.#strays.claimed;
   }
 
   /** Whether something has to be read before it is known what differs. */
@@ -181,44 +165,13 @@ export class KindWorker {
   }
 
   /** Removes what nobody wants any more. */
-  async sweep(signal: AbortSignal): Promise<void> {
-    const now = this.context.clock.now();
-    const due: [string, Removal][] = [];
-    for (const item of this.table.removals) if ((item[1].retryAt ?? 0) <= now) due.push(item);
-    for (let start = 0; start < due.length; start += BATCH) {
-      const batch = due
-        .slice(start, start + BATCH)
-        .filter(([key, removal]) => this.table.removals.get(key) === removal);
-      if (batch.length === 0) continue;
-      const outcomes = await this.kind.remove(
-        batch.map(([, removal]) => removal.object),
-        signal,
-      );
-      this.context.wrote(this.kind.name, batch.length);
-      batch.forEach(([key, removal], i) => {
-        if (this.table.removals.get(key) !== removal) return;
-        const error = outcomes[i];
-        if (!error || errorCode(error) === 'OVERLAY_LINK_MISSING') {
-          this.#echoes?.superseded(key, removal.object, this.context.clock.now());
-          this.#echoes?.superseded(key, undefined, this.context.clock.now());
-          this.table.removed(key);
-          return;
-        }
-        const attempts = removal.attempts ?? 0;
-        const wait = Math.min(REMOVAL_RETRY_MS * 2 ** attempts, LONGEST_REMOVAL_RETRY_MS);
-        this.table.removalRefused(removal, this.context.clock.now() + wait);
-        if (attempts === 0) this.context.logger.warn(`${this.kind.name}: cannot remove ${key}: ${errorText(error)}`);
-      });
-    }
+  sweep(signal: AbortSignal): Promise<void> {
+    return this.#sweeper.sweep(signal);
   }
 
   /** When what was refused, or is held, is due. */
   nextDue(): number | undefined {
-    let next = this.patience.nextDue();
-    for (const { retryAt } of this.table.removals.values()) {
-      if (retryAt !== undefined && (next === undefined || retryAt < next)) next = retryAt;
-    }
-    return next;
+    return earliest(this.patience.nextDue(), this.#sweeper.nextDue());
   }
 
   /** Takes up again what has waited long enough. */
@@ -229,7 +182,7 @@ export class KindWorker {
   close(): void {
     this.#unwatch?.();
     this.#unwatch = undefined;
-    this.#cancelSpare?.();
+    this.#strays.close();
   }
 
   #watch(): void {
@@ -390,41 +343,15 @@ export class KindWorker {
 
   /** An object that nobody wants: to be removed if it is ours, and remembered if it is in the way. */
   #unwanted(actual: KernelObject, heard: boolean): void {
-    for (const [scope, claims] of this.#claims) {
-      if (!claims.some((claim) => claim(actual, this.#wantedLike))) continue;
-      if (this.#spares()) return;
+    const scope = this.#strays.claimant(actual, this.#wantedLike);
+    if (scope !== undefined) {
       const key = this.kind.key(actual);
-      if (!this.#mayRemoveStray(key)) return;
+      if (!this.#strays.mayRemove(key)) return;
       this.table.remove(key, { object: actual, scope });
       this.context.wake();
       return;
     }
     this.shadows.add(actual, heard);
-  }
-
-  /** Whether it is too early to call anything a stray; if so, everything is read again when it no longer is. */
-  #spares(): boolean {
-    const { clock } = this.context;
-    // A clock that was set back must not prolong it.
-    const ms = Math.min(SPARE_MS, this.#spareUntil - clock.now());
-    if (ms <= 0) return false;
-    this.#cancelSpare ??= clock.after(ms, () => {
-      this.#cancelSpare = undefined;
-      this.readAll();
-    });
-    return true;
-  }
-
-  #mayRemoveStray(key: string): boolean {
-    const now = this.context.clock.now();
-    const stray = this.#strays.get(key);
-    if (!stray || now - stray.since > 60_000) {
-      if (this.#strays.size > 10_000) this.#strays.clear();
-      this.#strays.set(key, { count: 1, since: now });
-      return true;
-    }
-    stray.count += 1;
-    return stray.count <= FREE_STRAYS;
   }
 
   #written(entry: Entry, error: Error | undefined): void {

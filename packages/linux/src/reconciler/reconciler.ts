@@ -1,5 +1,6 @@
 import { abortError, errorText, noMetrics, OverlayError, silentLogger, systemClock } from '@overlay/core';
 import type { Clock, Logger, Metrics } from '@overlay/core';
+import { earliest } from './earliest.js';
 import type { Kind, KernelObject } from './kind.js';
 import { KindWorker } from './kind-worker.js';
 import type { WorkerContext } from './kind-worker.js';
@@ -288,9 +289,4 @@ export class Reconciler implements ScopeHost {
       });
     }
   }
-}
-
-function earliest(a: number | undefined, b: number | undefined): number | undefined {
-  if (a === undefined) return b;
-  return b === undefined ? a : Math.min(a, b);
 }

@@ -1,6 +1,6 @@
 import { Owner, Status } from './entry.js';
 import type { KernelObject } from './kind.js';
-import type { Claim } from './kind-worker.js';
+import type { Claim } from './strays.js';
 import type { Scope, ScopeProblem, ScopeStatus } from './scope.js';
 import type { ScopeHost } from './scope-host.js';
 import { closedError } from './scope-state.js';

@@ -1,5 +1,5 @@
 import type { KernelObject } from './kind.js';
-import type { Claim } from './kind-worker.js';
+import type { Claim } from './strays.js';
 
 /** Something of a scope that is not as it should be. */
 export interface ScopeProblem {

@@ -1,0 +1,86 @@
+import type { Clock } from '@overlay/core';
+import type { KernelObject } from './kind.js';
+import type { ScopeState } from './scope-state.js';
+
+/** How often in a minute an object that bears our marks, and that nobody wants, is removed at once. */
+const FREE_STRAYS = 8;
+const MINUTE_MS = 60_000;
+/** So many keys of strays are remembered. */
+const MOST_KEYS = 10_000;
+
+/**
+ * How long nothing is taken for a stray after a scope was closed, in milliseconds. A network that is opened again in the
+ * place of another one wants the same in a moment; a read in between, with the marks of a third, must not remove it.
+ */
+const SPARE_MS = 10_000;
+
+/**
+ * Whether a scope holds an object to be its own that is found in the kernel and that nobody wants. `wanted` gives what is
+ * wanted of the same kind under the key of another object, of which only what makes up the key need be right.
+ */
+export type Claim = (actual: KernelObject, wanted: (other: KernelObject) => KernelObject | undefined) => boolean;
+
+/** Objects that bear the marks of a scope and that nobody wants: whose they are, and whether they go now. */
+export class Strays {
+  readonly #claims = new Map<ScopeState, Claim[]>();
+  readonly #seen = new Map<string, { count: number; since: number }>();
+  #spareUntil = -Infinity;
+  #cancelSpare: (() => void) | undefined;
+
+  /** @param readAll reads everything again, when what was spared may be judged. */
+  constructor(
+    private readonly clock: Clock,
+    private readonly readAll: () => void,
+  ) {}
+
+  /** Whether anybody claims anything. */
+  get claimed(): boolean {
+    return this.#claims.size > 0;
+  }
+
+  claim(scope: ScopeState, claim: Claim): void {
+    this.#claims.set(scope, [...(this.#claims.get(scope) ?? []), claim]);
+  }
+
+  /** Drops a scope's claims, and spares for a while whatever others claim. */
+  forget(scope: ScopeState): void {
+    this.#claims.delete(scope);
+    this.#spareUntil = this.clock.now() + SPARE_MS;
+  }
+
+  /** The scope that an object which nobody wants belongs to; undefined when it is nobody's. */
+  claimant(actual: KernelObject, wanted: (other: KernelObject) => KernelObject | undefined): ScopeState | undefined {
+    for (const [scope, claims] of this.#claims) if (claims.some((claim) => claim(actual, wanted))) return scope;
+    return undefined;
+  }
+
+  /** Whether the stray under a key is to be removed now: not while it is spared, and not in a fight with somebody else. */
+  mayRemove(key: string): boolean {
+    if (this.#spares()) return false;
+    const now = this.clock.now();
+    const stray = this.#seen.get(key);
+    if (!stray || now - stray.since > MINUTE_MS) {
+      if (this.#seen.size > MOST_KEYS) this.#seen.clear();
+      this.#seen.set(key, { count: 1, since: now });
+      return true;
+    }
+    stray.count += 1;
+    return stray.count <= FREE_STRAYS;
+  }
+
+  close(): void {
+    this.#cancelSpare?.();
+  }
+
+  /** Whether it is too early to call anything a stray; if so, everything is read again when it no longer is. */
+  #spares(): boolean {
+    // A clock that was set back must not prolong it.
+    const ms = Math.min(SPARE_MS, this.#spareUntil - this.clock.now());
+    if (ms <= 0) return false;
+    this.#cancelSpare ??= this.clock.after(ms, () => {
+      this.#cancelSpare = undefined;
+      this.readAll();
+    });
+    return true;
+  }
+}
