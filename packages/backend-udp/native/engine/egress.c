@@ -22,6 +22,8 @@
 
 struct egress {
   struct worker *worker;
+  /* Packets come one by one: the next one is sent before it is asked for more. */
+  bool sparse;
   uint32_t errors_left;
   time_t errors_second;
   uint8_t *arena;
@@ -133,12 +135,13 @@ enum turn egress_turn(struct egress *egress) {
   const struct settings *settings = atomic_load_explicit(&worker->shared->settings, memory_order_acquire);
   enum turn turn = TURN_MORE;
   size_t at = 0;
+  uint32_t taken = 0;
   for (int reads = 0; reads < MOST_READS && at + LINE + LARGEST_READ <= ARENA_BYTES; reads++) {
     uint8_t *packet = egress->arena + at + LINE, *start = packet - OFFLOAD_BYTES;
     ssize_t length = read(worker->tun, start, LARGEST_READ);
     if (length < 0) {
       if (errno == EINTR) continue;
-      turn = errno == EAGAIN ? TURN_IDLE : TURN_LOST;
+      turn = errno == EAGAIN ? turn_of(taken, at) : TURN_LOST;
       break;
     }
     if ((size_t)length <= OFFLOAD_BYTES) continue;
@@ -147,7 +150,9 @@ enum turn egress_turn(struct egress *egress) {
     size_t bytes = (size_t)length - OFFLOAD_BYTES;
     carry(egress, settings, &offload, packet, bytes);
     at += LINE + ((bytes + LINE - 1) & ~(size_t)(LINE - 1));
+    if (++taken == 1 && egress->sparse) outbox_flush(&egress->outbox);
   }
   outbox_flush(&egress->outbox);
+  if (turn != TURN_EMPTY) egress->sparse = turn == TURN_ONE;
   return turn;
 }

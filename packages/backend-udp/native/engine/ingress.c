@@ -18,6 +18,7 @@
 struct ingress {
   struct worker *worker;
   uint32_t next_messages; /* to ask for */
+  uint32_t prepared;      /* how many of the headers are ready to be filled */
   uint8_t *slots;         /* MOST_MESSAGES of SLOT_BYTES; pages that were never needed take no memory */
   struct mmsghdr headers[MOST_MESSAGES];
   struct iovec vectors[MOST_MESSAGES];
@@ -176,21 +177,24 @@ static void take_message(struct ingress *ingress, const struct settings *setting
     take_packet(ingress, settings, &sender, bytes + at, length - at < size ? length - at : size);
 }
 
+/* The kernel changes what describes a message when it fills it. */
+static void prepare(struct ingress *ingress, uint32_t index) {
+  ingress->vectors[index] = (struct iovec){ingress->slots + (size_t)index * SLOT_BYTES, SLOT_BYTES};
+  ingress->headers[index].msg_hdr = (struct msghdr){.msg_name = &ingress->senders[index],
+                                                    .msg_namelen = sizeof ingress->senders[index],
+                                                    .msg_iov = &ingress->vectors[index],
+                                                    .msg_iovlen = 1,
+                                                    .msg_control = ingress->controls[index],
+                                                    .msg_controllen = sizeof ingress->controls[index]};
+}
+
 enum turn ingress_turn(struct ingress *ingress, int family) {
   struct worker *worker = ingress->worker;
   uint32_t wanted = ingress->next_messages;
-  for (uint32_t i = 0; i < wanted; i++) {
-    ingress->vectors[i] = (struct iovec){ingress->slots + (size_t)i * SLOT_BYTES, SLOT_BYTES};
-    ingress->headers[i].msg_hdr = (struct msghdr){.msg_name = &ingress->senders[i],
-                                                  .msg_namelen = sizeof ingress->senders[i],
-                                                  .msg_iov = &ingress->vectors[i],
-                                                  .msg_iovlen = 1,
-                                                  .msg_control = ingress->controls[i],
-                                                  .msg_controllen = sizeof ingress->controls[i]};
-  }
+  for (; ingress->prepared < wanted; ingress->prepared++) prepare(ingress, ingress->prepared);
   int received = recvmmsg(worker->sockets[family], ingress->headers, wanted, MSG_DONTWAIT, NULL);
   /* Any error but EAGAIN is one that the network reported for an earlier datagram, and reading it has cleared it. */
-  if (received < 0) return errno == EAGAIN ? TURN_IDLE : TURN_MORE;
+  if (received < 0) return errno == EAGAIN ? TURN_EMPTY : TURN_MORE;
   const struct settings *settings = atomic_load_explicit(&worker->shared->settings, memory_order_acquire);
   uint64_t bytes = 0;
   for (int i = 0; i < received; i++) {
@@ -198,6 +202,7 @@ enum turn ingress_turn(struct ingress *ingress, int family) {
     take_message(ingress, settings, (uint32_t)i);
   }
   write_groups(ingress);
+  for (int i = 0; i < received; i++) prepare(ingress, (uint32_t)i);
   ingress->next_messages = bytes > (uint64_t)received * LARGE_BYTES ? LARGE_MESSAGES : MOST_MESSAGES;
-  return (uint32_t)received == wanted ? TURN_MORE : TURN_IDLE;
+  return (uint32_t)received == wanted ? TURN_MORE : turn_of((uint32_t)received, bytes);
 }

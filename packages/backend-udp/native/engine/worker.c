@@ -14,15 +14,22 @@
 
 enum source { SOURCE_WAKE, SOURCE_TUN, SOURCE_IPV4, SOURCE_IPV6, SOURCES };
 
+/* Where to look in the next round. */
 struct readiness {
   bool tun, sockets[2];
 };
 
 static bool anything(const struct readiness *ready) { return ready->tun || ready->sockets[0] || ready->sockets[1]; }
 
+static void look_everywhere(const struct worker *worker, bool lost, struct readiness *ready) {
+  ready->tun = !lost;
+  for (int family = 0; family < 2; family++) ready->sockets[family] = worker->sockets[family] >= 0;
+}
+
 /*
- * A thread that was woken sooner than this after it fell asleep looks for work so long before it sleeps again: to wake one
- * takes as long as the packet's whole way. It is not done again once it was in vain, so an idle engine costs nothing.
+ * When there was something to do again sooner than this, a thread looks for work so long before it sleeps the next time: to
+ * wake one takes as long as the packet's whole way. It is not done again once it was in vain, so an idle engine costs
+ * nothing. What it did last tells what to expect: an answer to what was sent comes sooner than the next request.
  */
 #define LOOKING_NS 50000
 
@@ -32,56 +39,85 @@ static uint64_t nanoseconds(void) {
   return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Waits until there is something to do. Without a device what arrives is still read, and thrown away and counted. */
-static void wait_for_work(struct worker *worker, bool lost, struct readiness *ready) {
+/* Sleeps until there is something to do. Without a device what arrives is still read, and thrown away and counted. */
+static void sleep_until_ready(const struct worker *worker, bool lost, struct readiness *ready) {
   struct pollfd polled[SOURCES] = {{.fd = worker->wake, .events = POLLIN},
                                    {.fd = lost ? -1 : worker->tun, .events = POLLIN},
                                    {.fd = worker->sockets[0], .events = POLLIN},
                                    {.fd = worker->sockets[1], .events = POLLIN}};
-  uint64_t start = nanoseconds(), end = start + (worker->looks ? LOOKING_NS : 0);
-  int found = 0;
-  while (worker->looks && (found = poll(polled, SOURCES, 0)) == 0) {
-    sched_yield();
-    worker->looks = nanoseconds() < end;
-  }
-  if (found == 0) {
-    found = poll(polled, SOURCES, -1);
-    worker->looks = nanoseconds() - start < LOOKING_NS;
-  }
-  if (found < 0) return;
+  if (poll(polled, SOURCES, -1) < 0) return;
   ready->tun = polled[SOURCE_TUN].revents != 0;
   ready->sockets[0] = polled[SOURCE_IPV4].revents != 0;
   ready->sockets[1] = polled[SOURCE_IPV6].revents != 0;
+}
+
+/*
+ * Does what there is to do where `ready` says, and says there where to look again at once. Tells what it was: TURN_EMPTY,
+ * TURN_ONE if it was no more than a packet each way, or TURN_DONE.
+ */
+static enum turn round_of_work(struct worker *worker, bool *lost, struct readiness *ready) {
+  enum turn most = TURN_EMPTY;
+  for (int family = 0; family < 2; family++) {
+    if (!ready->sockets[family]) continue;
+    enum turn turn = ingress_turn(worker->ingress, family);
+    ready->sockets[family] = turn == TURN_MORE;
+    if (turn == TURN_EMPTY) continue;
+    if (turn > most) most = turn;
+    worker->last = LAST_RECEIVED;
+    /* What was just handed to the kernel may have been answered by now. */
+    ready->tun = true;
+  }
+  if (ready->tun && !*lost) {
+    enum turn turn = egress_turn(worker->egress);
+    ready->tun = turn == TURN_MORE;
+    *lost = turn == TURN_LOST;
+    if (*lost) atomic_store(&worker->shared->device_lost, true);
+    if (turn != TURN_EMPTY) worker->last = LAST_SENT;
+    if (turn > most) most = turn;
+    /* While packets stream out, nobody would tell of those that come in. */
+    if (ready->tun) look_everywhere(worker, false, ready);
+  }
+  ready->tun = ready->tun && !*lost;
+  return most < TURN_DONE ? most : TURN_DONE;
+}
+
+/* Work came soon, or not, after what the thread did last. */
+static void learn(struct worker *worker, enum last last, bool soon) {
+  worker->looks[last] = soon;
+  /* Where requests follow upon answers, answers follow upon requests. */
+  if (last == LAST_RECEIVED && soon) worker->looks[LAST_SENT] = true;
 }
 
 void *worker_run(void *argument) {
   struct worker *worker = argument;
   struct shared *shared = worker->shared;
   struct grace *grace = &shared->peers.grace;
-  struct readiness ready = {true, {worker->sockets[0] >= 0, worker->sockets[1] >= 0}};
-  bool lost = false;
+  struct readiness ready;
+  bool lost = false, idle = false;
+  uint64_t since = 0; /* when it had nothing more to do */
+  look_everywhere(worker, lost, &ready);
   (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread alone */
   while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
     grace_round(grace, worker->number);
-    for (int family = 0; family < 2; family++) {
-      if (!ready.sockets[family]) continue;
-      ready.sockets[family] = ingress_turn(worker->ingress, family) == TURN_MORE;
-      /* What was just handed to the kernel may have been answered by now. */
-      ready.tun = true;
+    enum last last = worker->last;
+    enum turn done = round_of_work(worker, &lost, &ready);
+    if (done != TURN_EMPTY && idle) {
+      learn(worker, last, nanoseconds() - since < LOOKING_NS);
+      idle = false;
     }
-    if (ready.tun && !lost) {
-      enum turn turn = egress_turn(worker->egress);
-      ready.tun = turn == TURN_MORE;
-      lost = turn == TURN_LOST;
-      if (lost) atomic_store(&shared->device_lost, true);
-      /* While packets stream out, nobody would tell of those that come in. */
-      if (ready.tun) ready.sockets[0] = worker->sockets[0] >= 0;
-      if (ready.tun) ready.sockets[1] = worker->sockets[1] >= 0;
-    }
-    ready.tun = ready.tun && !lost;
     if (anything(&ready)) continue;
+    uint64_t now = nanoseconds();
+    if (!idle) since = now;
+    idle = true;
     grace_wait(grace, worker->number);
-    wait_for_work(worker, lost, &ready);
+    if (now - since >= LOOKING_NS) worker->looks[worker->last] = false;
+    if (worker->looks[worker->last]) {
+      /* In a stream there mostly is more already; a single packet is something that others have to do with now. */
+      if (done != TURN_DONE) sched_yield();
+      look_everywhere(worker, lost, &ready);
+    } else {
+      sleep_until_ready(worker, lost, &ready);
+    }
   }
   grace_wait(grace, worker->number);
   return NULL;

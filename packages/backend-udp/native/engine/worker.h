@@ -42,11 +42,15 @@ struct shared {
   uint32_t stray_count;
 };
 
+/* What a thread did last. */
+enum last { LAST_SENT, LAST_RECEIVED, LASTS };
+
 struct worker {
   struct shared *shared;
   uint32_t number;
   pthread_t thread;
-  bool looks; /* for work before it sleeps; the thread's own */
+  enum last last;  /* the thread's own, as is the next */
+  bool looks[LASTS]; /* for work before it sleeps, after it last did that */
   int tun, wake; /* `wake` becomes readable when the thread shall end */
   int sockets[2];
   int errors[2]; /* for ICMP errors, by the family of the inner packet; -1: none are sent */
@@ -55,8 +59,14 @@ struct worker {
   struct ingress *ingress;
 };
 
-/* One turn each; they say whether there may be more at once. */
-enum turn { TURN_IDLE, TURN_MORE, TURN_LOST };
+/* One turn each; they say what there was: nothing, one small packet, more than that, or so much that more may be left. */
+enum turn { TURN_EMPTY, TURN_ONE, TURN_DONE, TURN_MORE, TURN_LOST };
+
+/* What a turn was that has taken everything. */
+static inline enum turn turn_of(uint32_t packets, uint64_t bytes) {
+  return packets == 0 ? TURN_EMPTY : packets == 1 && bytes <= 2048 ? TURN_ONE : TURN_DONE;
+}
+
 
 struct egress *egress_create(struct worker *worker);
 void egress_free(struct egress *egress);
