@@ -18,7 +18,7 @@ export const house = {
   'packages/core': { imports: ['rxjs', 'tsyringe', 'reflect-metadata'], noBuiltins: true },
   'packages/linux': { imports: [...core, 'netlink'] },
   'packages/subnet-local': { imports: core },
-  'packages/subnet-etcd': { imports: [...core, '@grpc/grpc-js'] },
+  'packages/subnet-etcd': { imports: core },
   'packages/subnet-kube': { imports: [...core, '@kubernetes/client-node'] },
   'packages/backend-*': backend,
   'packages/lab': { imports: [...host, 'commander'] },

@@ -6,11 +6,11 @@ import { StoreKeys } from '../dist/store/store-keys.js';
 
 describe('options', () => {
   test.each([
-    ['http://192.0.2.1:2379', false, { host: '192.0.2.1', target: 'ipv4:192.0.2.1:2379', secure: false }],
-    ['https://[fd00::1]:4001', false, { host: 'fd00::1', target: 'ipv6:[fd00::1]:4001', secure: true }],
-    ['https://etcd.example/', false, { host: 'etcd.example', target: 'dns:etcd.example:2379', secure: true }],
-    ['etcd.example:2379', true, { host: 'etcd.example', target: 'dns:etcd.example:2379', secure: true }],
-    ['http://etcd.example:2379', true, { host: 'etcd.example', target: 'dns:etcd.example:2379', secure: false }],
+    ['http://192.0.2.1:2379', false, { host: '192.0.2.1', authority: '192.0.2.1:2379', secure: false }],
+    ['https://[fd00::1]:4001', false, { host: 'fd00::1', authority: '[fd00::1]:4001', secure: true }],
+    ['https://etcd.example/', false, { host: 'etcd.example', authority: 'etcd.example:2379', secure: true }],
+    ['etcd.example:2379', true, { host: 'etcd.example', authority: 'etcd.example:2379', secure: true }],
+    ['http://etcd.example:2379', true, { host: 'etcd.example', authority: 'etcd.example:2379', secure: false }],
   ])('endpoint %s', (text, tls, expected) => {
     expect(parseEndpoint(text, tls)).toEqual({ text, ...expected });
   });

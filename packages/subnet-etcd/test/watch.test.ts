@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { EtcdSubnetManager } from '@overlay/subnet-etcd';
-import { until } from '@overlay/core/testing';
+import { RecordingLogger, until } from '@overlay/core/testing';
 import { describeWithEtcd } from './support/etcd-binaries.js';
 import { EtcdHost, PREFIX, SUBNETS } from './support/etcd-host.js';
 import { EtcdServer } from './support/etcd-server.js';
@@ -43,6 +43,28 @@ describeWithEtcd('following etcd', () => {
     proxy.cut(false);
     await host.sees('10.5.3.0-24');
     expect(host.watched.snapshots).toBe(1);
+  });
+
+  test('a connection that was lost while nobody asked is made anew', async () => {
+    proxy = await TcpProxy.to(server.urls[0]);
+    const logger = new RecordingLogger();
+    const manager = new EtcdSubnetManager({ endpoints: [proxy.url], logger });
+    const { signal } = new AbortController();
+    try {
+      expect(await manager.previous('host-1', { signal })).toBeUndefined();
+      proxy.cut(true);
+      await until('it is lost', () => proxy.open === 0);
+      proxy.cut(false);
+      await until('the next question is answered', () =>
+        manager.previous('host-1', { signal }).then(
+          () => true,
+          () => false,
+        ),
+      );
+      expect([proxy.connections, ...logger.lines]).toEqual([2]);
+    } finally {
+      await manager.close();
+    }
   });
 
   test('a cut that lasts is said once, and its end once', async () => {

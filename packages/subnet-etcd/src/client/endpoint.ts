@@ -1,4 +1,4 @@
-import { isIP, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
 import { OverlayError } from '@overlay/core';
 
 /** Where one member of etcd listens for clients. */
@@ -7,8 +7,8 @@ export interface Endpoint {
   readonly text: string;
   /** A name, or an address without brackets. */
   readonly host: string;
-  /** The whole in the spelling of gRPC. */
-  readonly target: string;
+  /** Host and port as in a URL: an IPv6 address in brackets. */
+  readonly authority: string;
   readonly secure: boolean;
 }
 
@@ -34,8 +34,6 @@ export function parseEndpoint(text: string, tlsGiven: boolean): Endpoint {
       { key: 'endpoints' },
     );
   }
-  const version = isIP(name);
-  const target =
-    version === 4 ? `ipv4:${name}:${port}` : version === 6 ? `ipv6:[${name}]:${port}` : `dns:${name}:${port}`;
-  return { text, host: name, target, secure: scheme === undefined ? tlsGiven : scheme === 'https' };
+  const authority = `${isIPv6(name) ? `[${name}]` : name}:${port}`;
+  return { text, host: name, authority, secure: scheme === undefined ? tlsGiven : scheme === 'https' };
 }

@@ -1,9 +1,9 @@
-import type { ServiceError } from '@grpc/grpc-js';
 import type { Clock, Logger } from '@overlay/core';
 import { abortError, errorCode, errorText, OverlayError, throwIfAborted } from '@overlay/core';
+import { RpcError, STATUS } from '../grpc/rpc-error.js';
 import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse, WatchCreateRequest } from '../rpc/messages.js';
 import type { Grant, Method } from '../rpc/methods.js';
-import { LEASE_GRANT, LEASE_KEEP_ALIVE, LEASE_REVOKE, RANGE, TXN, WATCH } from '../rpc/methods.js';
+import { LEASE_GRANT, LEASE_KEEP_ALIVE, LEASE_REVOKE, RANGE, TXN } from '../rpc/methods.js';
 import { Connection } from './connection.js';
 import type { Endpoint } from './endpoint.js';
 import { isConnectionTrouble, isTokenRefused, storeError } from './failure.js';
@@ -46,8 +46,6 @@ export class EtcdClient {
   #at: number;
   #connection: Promise<Connection> | undefined;
   #current: Connection | undefined;
-  /** A connection has failed: from now on none is shared with others in this process. */
-  #leftOne = false;
   #cancelLook: (() => void) | undefined;
   readonly #closing = new AbortController();
 
@@ -99,17 +97,19 @@ export class EtcdClient {
    * @throws OverlayError; what ends the watch later is told to the handlers
    */
   watch(request: WatchCreateRequest, handlers: WatchHandlers, attempt: Attempt): Promise<WatchStream> {
-    return this.#attempt(attempt, this.#options.timeoutMs, async (connection, { metadata }) => {
-      metadata.set('hasleader', 'true');
-      return new WatchStream(connection.stream(WATCH, metadata), request, {
-        response: (response) => handlers.response(response),
-        ended: (error) => {
-          if (isTokenRefused(error)) this.#token.refused();
-          else if (isConnectionTrouble(error)) this.#leave(connection);
-          handlers.ended(storeError(attempt.what, connection.endpoint.text, error));
-        },
-      });
-    });
+    return this.#attempt(
+      attempt,
+      this.#options.timeoutMs,
+      async (connection, { headers }) =>
+        new WatchStream(connection, { ...headers, hasleader: 'true' }, request, {
+          response: (response) => handlers.response(response),
+          ended: (error) => {
+            if (isTokenRefused(error)) this.#token.refused();
+            else if (isConnectionTrouble(error)) this.#leave(connection);
+            handlers.ended(storeError(attempt.what, connection.endpoint.text, error));
+          },
+        }),
+    );
   }
 
   /** Gives up the member in use: it does not do what it should. */
@@ -150,11 +150,12 @@ export class EtcdClient {
         // Others may wait for the same token: it is not this caller's to stop.
         const asking = { timeoutMs: this.#options.timeoutMs, signal: this.#closing.signal };
         const headers = await this.#token.headers(connection, asking);
-        return await run(connection, { metadata: connection.metadata(headers), timeoutMs, signal });
+        return await run(connection, { headers, timeoutMs, signal });
       } catch (thrown) {
         if (signal.aborted) throw abortError(what, signal);
         if (errorCode(thrown)?.startsWith('OVERLAY_') === true) throw thrown;
-        const error = asServiceError(thrown);
+        const error =
+          thrown instanceof RpcError ? thrown : new RpcError(STATUS.internal, errorText(thrown), { cause: thrown });
         if (isTokenRefused(error)) {
           this.#token.refused();
           if (round === 1 && this.#options.user !== undefined) continue;
@@ -168,6 +169,8 @@ export class EtcdClient {
 
   async #connected(what: string): Promise<Connection> {
     if (this.#closing.signal.aborted) throw new OverlayError('OVERLAY_CLOSED', `${what}: the subnet manager is closed`);
+    // Ended while nobody asked: a member that was stopped, or something on the way that ends what is idle.
+    if (this.#current?.usable === false) this.#leave(this.#current);
     const connecting = (this.#connection ??= this.#connect());
     try {
       return await connecting;
@@ -180,7 +183,7 @@ export class EtcdClient {
   async #connect(): Promise<Connection> {
     const { endpoints, tls } = this.#options;
     const endpoint = endpoints[this.#at % endpoints.length];
-    const connection = await Connection.open(endpoint, await readTlsFiles(endpoint.secure ? tls : {}), !this.#leftOne);
+    const connection = await Connection.open(endpoint, await readTlsFiles(endpoint.secure ? tls : {}));
     if (this.#closing.signal.aborted) connection.close();
     else this.#scheduleLook(connection);
     return (this.#current = connection);
@@ -188,12 +191,11 @@ export class EtcdClient {
 
   /** Goes on to the next member; whatever else runs over this connection ends, too. */
   #leave(connection: Connection): void {
-    connection.close();
+    connection.leave();
     if (this.#current !== connection) return;
     this.#current = undefined;
     this.#connection = undefined;
     this.#at++;
-    this.#leftOne = true;
     this.#cancelLook?.();
   }
 
@@ -219,13 +221,4 @@ export class EtcdClient {
       );
     });
   }
-}
-
-function asServiceError(error: unknown): ServiceError {
-  if (typeof error === 'object' && error !== null && 'details' in error && 'code' in error)
-    return error as ServiceError;
-  return Object.assign(new Error(errorText(error), { cause: error }), {
-    code: 13,
-    details: errorText(error),
-  }) as ServiceError;
 }

@@ -1,27 +1,9 @@
 import { OverlayError } from '@overlay/core';
-
-/** What is looked at of gRPC's errors. */
-export interface Failure {
-  readonly code: number;
-  readonly details: string;
-}
-
-/** gRPC's status codes that matter here (grpc/status.h). */
-const STATUS = {
-  cancelled: 1,
-  unknown: 2,
-  invalidArgument: 3,
-  deadlineExceeded: 4,
-  permissionDenied: 7,
-  resourceExhausted: 8,
-  failedPrecondition: 9,
-  internal: 13,
-  unavailable: 14,
-  unauthenticated: 16,
-} as const;
+import type { RpcError } from '../grpc/rpc-error.js';
+import { STATUS } from '../grpc/rpc-error.js';
 
 /** Whether another member, or a new connection, may well do better. */
-export function isConnectionTrouble({ code }: Failure): boolean {
+export function isConnectionTrouble({ code }: RpcError): boolean {
   return (
     code === STATUS.unavailable ||
     code === STATUS.deadlineExceeded ||
@@ -35,12 +17,12 @@ export function isConnectionTrouble({ code }: Failure): boolean {
  * Whether a token has expired, is of a time before users were changed, or is needed at last. (etcd's errors are told
  * apart by their texts: etcdserver/api/v3rpc/rpctypes/error.go.)
  */
-export function isTokenRefused({ code, details }: Failure): boolean {
+export function isTokenRefused({ code, details }: RpcError): boolean {
   return code === STATUS.unauthenticated || /invalid auth token|auth store is old|user name is empty/.test(details);
 }
 
 /** The answer to a password when the cluster has no users at all. */
-export function isAuthDisabled({ code, details }: Failure): boolean {
+export function isAuthDisabled({ code, details }: RpcError): boolean {
   return code === STATUS.failedPrecondition && /authentication is not enabled/.test(details);
 }
 
@@ -50,7 +32,7 @@ export function isAuthDisabled({ code, details }: Failure): boolean {
  *
  * @param what what was attempted: `reading leases`
  */
-export function storeError(what: string, endpoint: string, cause: Failure): OverlayError {
+export function storeError(what: string, endpoint: string, cause: RpcError): OverlayError {
   const { code, details } = cause;
   const text = details.replace(/^etcdserver: /, '').replaceAll(/\s+/g, ' ');
   const start = `${what}: etcd at ${endpoint}`;

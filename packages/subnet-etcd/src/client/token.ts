@@ -1,4 +1,5 @@
-import type { ServiceError } from '@grpc/grpc-js';
+import type { Headers } from '../grpc/link.js';
+import { RpcError } from '../grpc/rpc-error.js';
 import { AUTHENTICATE } from '../rpc/methods.js';
 import type { CallOptions, Connection } from './connection.js';
 import { isAuthDisabled } from './failure.js';
@@ -17,8 +18,8 @@ export class TokenKeeper {
 
   constructor(private readonly user: User | undefined) {}
 
-  /** The headers of a call. @throws ServiceError of gRPC, OverlayError */
-  async headers(connection: Connection, options: Omit<CallOptions, 'metadata'>): Promise<Record<string, string>> {
+  /** The headers of a call. @throws RpcError, OverlayError */
+  async headers(connection: Connection, options: Omit<CallOptions, 'headers'>): Promise<Headers> {
     if (this.user === undefined) return {};
     const token = (this.#token ??= this.#ask(this.user, connection, options));
     try {
@@ -42,14 +43,14 @@ export class TokenKeeper {
   async #ask(
     { username, password }: User,
     connection: Connection,
-    options: Omit<CallOptions, 'metadata'>,
+    options: Omit<CallOptions, 'headers'>,
   ): Promise<string> {
     const request = { name: username, password: await readPassword(password) };
     try {
-      return await connection.unary(AUTHENTICATE, request, { ...options, metadata: connection.metadata({}) });
+      return await connection.unary(AUTHENTICATE, request, { ...options, headers: {} });
     } catch (error) {
       // As Go's client does: a user is given before users are switched on, and stays when they are switched off.
-      if (isAuthDisabled(error as ServiceError)) return '';
+      if (error instanceof RpcError && isAuthDisabled(error)) return '';
       throw error;
     }
   }

@@ -1,6 +1,9 @@
-import type { ServiceError } from '@grpc/grpc-js';
+import type { Call } from '../grpc/call.js';
+import { RpcError, STATUS } from '../grpc/rpc-error.js';
+import type { Headers } from '../grpc/link.js';
 import type { WatchCreateRequest, WatchRequest, WatchResponse } from '../rpc/messages.js';
-import type { Duplex } from './connection.js';
+import { WATCH } from '../rpc/methods.js';
+import type { Connection } from './connection.js';
 
 /** Whom a watch tells. Nothing is told after it was cancelled or has ended. */
 export interface WatchHandlers<Failure = Error> {
@@ -11,39 +14,28 @@ export interface WatchHandlers<Failure = Error> {
 
 /** One watch on one stream. */
 export class WatchStream {
-  readonly #stream: Duplex<WatchRequest, WatchResponse>;
-  #over = false;
+  readonly #call: Call<WatchRequest, WatchResponse>;
 
+  /** @throws RpcError when the connection is lost already */
   constructor(
-    stream: Duplex<WatchRequest, WatchResponse>,
+    connection: Connection,
+    headers: Headers,
     request: WatchCreateRequest,
-    handlers: WatchHandlers<ServiceError>,
+    handlers: WatchHandlers<RpcError>,
   ) {
-    this.#stream = stream;
-    stream.on('data', (response: WatchResponse) => {
-      if (!this.#over) handlers.response(response);
+    this.#call = connection.stream(WATCH, headers, {
+      message: (response) => handlers.response(response),
+      ended: (error) => handlers.ended(error ?? new RpcError(STATUS.unavailable, 'the watch was ended')),
     });
-    const end = (error: ServiceError): void => {
-      if (this.#over) return;
-      this.#over = true;
-      handlers.ended(error);
-    };
-    stream.on('error', end);
-    stream.on('end', () => {
-      end(
-        Object.assign(new Error('the stream has ended'), { code: 14, details: 'the watch was ended' }) as ServiceError,
-      );
-    });
-    stream.write({ create: request });
+    this.#call.write({ create: request });
   }
 
   /** Asks for a sign of life: a response without events, from etcd 3.4 on. */
   requestProgress(): void {
-    if (!this.#over) this.#stream.write({ progress: true });
+    this.#call.write({ progress: true });
   }
 
   cancel(): void {
-    this.#over = true;
-    this.#stream.cancel();
+    this.#call.cancel();
   }
 }

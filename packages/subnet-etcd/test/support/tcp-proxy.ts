@@ -27,6 +27,11 @@ export class TcpProxy {
     });
   }
 
+  /** Sockets that are open, two for each connection. */
+  get open(): number {
+    return this.#sockets.size;
+  }
+
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
