@@ -114,14 +114,14 @@ INLINE struct route *find_route(struct __sk_buff *skb, int *verdict)
 	struct route *route = 0;
 	if (skb->protocol == swap16(ETH_P_IP)) {
 		struct iphdr ip;
-		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.version != 4) goto malformed;
+		if (LOAD(skb, ETH_HLEN, &ip) || ip.version != 4) goto malformed;
 		// Multicast and broadcast of the device itself are nothing to speak of.
 		if ((swap32(ip.daddr) >> 28) >= 14) return 0;
 		if (config.address4 && ip.daddr == config.address4) goto detour;
 		route = find_route4(ip.daddr);
 	} else if (skb->protocol == swap16(ETH_P_IPV6)) {
 		struct ipv6hdr ip;
-		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.version != 6) goto malformed;
+		if (LOAD(skb, ETH_HLEN, &ip) || ip.version != 6) goto malformed;
 		if (ip.daddr.in6_u.u6_addr8[0] == 0xff) return 0;
 		if (is_own6(ip.daddr.in6_u.u6_addr32)) goto detour;
 		route = find_route6(ip.daddr.in6_u.u6_addr32);

@@ -77,11 +77,11 @@ INLINE bool read_inner(struct __sk_buff *skb, struct outer *outer, struct inner 
 {
 	__u32 at = ETH_HLEN + outer->length;
 	__u8 version;
-	if (skb_load(skb, at, &version, 1)) return false;
+	if (LOAD(skb, at, &version)) return false;
 	__u32 protocol, header, length, l4;
 	if (version >> 4 == 4) {
 		struct iphdr ip;
-		if (skb_load(skb, at, &ip, sizeof(ip))) return false;
+		if (LOAD(skb, at, &ip)) return false;
 		header = ip.ihl * 4;
 		length = swap16(ip.tot_len);
 		if (header < sizeof(ip) || length < header) return false;
@@ -93,7 +93,7 @@ INLINE bool read_inner(struct __sk_buff *skb, struct outer *outer, struct inner 
 		inner->for_us = (ip.daddr & config.mask4) == config.subnet4;
 	} else if (version >> 4 == 6) {
 		struct ipv6hdr ip;
-		if (skb_load(skb, at, &ip, sizeof(ip))) return false;
+		if (LOAD(skb, at, &ip)) return false;
 		header = sizeof(ip);
 		length = swap16(ip.payload_len) + header;
 		protocol = ip.nexthdr;
@@ -111,7 +111,7 @@ INLINE bool read_inner(struct __sk_buff *skb, struct outer *outer, struct inner 
 	if (length != outer->payload && !inner->several && !(skb->gso_size && skb->len > 0xffff)) return false;
 	__u8 offset = 0;
 	l4 = at + header;
-	inner->tcp_data = protocol == IPPROTO_TCP && !skb_load(skb, l4 + 12, &offset, 1) &&
+	inner->tcp_data = protocol == IPPROTO_TCP && !LOAD(skb, l4 + 12, &offset) &&
 			  length > header + (__u32)(offset >> 4) * 4;
 	return true;
 }
@@ -119,14 +119,17 @@ INLINE bool read_inner(struct __sk_buff *skb, struct outer *outer, struct inner 
 INLINE int deliver(struct __sk_buff *skb, struct outer *outer, struct inner *inner)
 {
 	__u64 packets = packets_of(skb);
-	if (skb_adjust_room(skb, -(__s32)outer->length, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO)) return drop(TOO_LARGE);
 	struct ethhdr frame = { .h_proto = inner->is_ipv6 ? swap16(ETH_P_IPV6) : swap16(ETH_P_IP) };
 #pragma unroll
 	for (int i = 0; i < ETH_ALEN; i++) {
 		frame.h_dest[i] = config.tunnel_mac[i];
 		frame.h_source[i] = config.entry_mac[i];
 	}
-	if (skb_store(skb, 0, &frame, sizeof(frame), 0)) return drop(OVERLOAD);
+	// Moved on with the room.
+	struct ethhdr *place = (void *)(long)skb->data;
+	if ((void *)(place + 1) > (void *)(long)skb->data_end) return drop(OVERLOAD);
+	*place = frame;
+	if (skb_adjust_room(skb, -(__s32)outer->length, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO)) return drop(TOO_LARGE);
 	count(RECEIVED, packets, outer->payload);
 	// The mark of the datagram says nothing of what is in it.
 	skb->mark = 0;
@@ -145,20 +148,20 @@ INLINE enum reading read_outer(struct __sk_buff *skb, struct outer *outer)
 	enum reading reading = OURS;
 	if (config.address4 && skb->protocol == swap16(ETH_P_IP)) {
 		struct iphdr ip;
-		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip))) return NOT_OURS;
+		if (LOAD(skb, ETH_HLEN, &ip)) return NOT_OURS;
 		if (ip.daddr != config.address4 || ip.protocol != IPPROTO_UDP || ip.version != 4 || ip.ihl < 5) return NOT_OURS;
 		// Only the first fragment tells the port. The others find nobody who would put them together.
 		if (ip.frag_off & swap16(IP_OFFSET)) return NOT_OURS;
-		if (skb_load(skb, ETH_HLEN + ip.ihl * 4, &udp, sizeof(udp))) return NOT_OURS;
+		if (LOAD(skb, ETH_HLEN + ip.ihl * 4, &udp)) return NOT_OURS;
 		if (ip.frag_off & swap16(IP_MORE)) reading = FRAGMENT;
 		else if (ip.ihl != 5) reading = BROKEN;
 		outer->from[0] = ip.saddr;
 		outer->length = sizeof(ip) + sizeof(udp);
 	} else if (is_set6(config.address6) && skb->protocol == swap16(ETH_P_IPV6)) {
 		struct ipv6hdr ip;
-		if (skb_load(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.nexthdr != IPPROTO_UDP) return NOT_OURS;
+		if (LOAD(skb, ETH_HLEN, &ip) || ip.nexthdr != IPPROTO_UDP) return NOT_OURS;
 		if (!is_own6(ip.daddr.in6_u.u6_addr32)) return NOT_OURS;
-		if (skb_load(skb, ETH_HLEN + sizeof(ip), &udp, sizeof(udp))) return NOT_OURS;
+		if (LOAD(skb, ETH_HLEN + sizeof(ip), &udp)) return NOT_OURS;
 		copy6(outer->from, ip.saddr.in6_u.u6_addr32);
 		outer->from_ipv6 = 1;
 		outer->length = sizeof(ip) + sizeof(udp);

@@ -30,6 +30,17 @@ static long (*const redirect)(__u32 ifindex, __u64 flags) = (void *)BPF_FUNC_red
 static long (*const redirect_neigh)(__u32 ifindex, void *params, int length, __u64 flags) =
     (void *)BPF_FUNC_redirect_neigh;
 
+// Reads a value out of the packet, 0 if it is there: without a call if it lies in the packet's first piece, as headers do
+// unless a driver leaves them in a page. Calls were half of what the program cost for each packet, where returns are slow
+// (mitigations of the processor).
+#define LOAD(skb, offset, to)                                                                  \
+	({                                                                                         \
+		void *data_ = (void *)(long)(skb)->data + (offset);                                    \
+		bool near_ = data_ + sizeof(*(to)) <= (void *)(long)(skb)->data_end;                   \
+		if (near_) *(to) = *(typeof(*(to)) *)data_;                                            \
+		near_ ? 0 : skb_load(skb, offset, to, sizeof(*(to)));                                  \
+	})
+
 // The loader reads these from the section "maps".
 struct map_definition {
 	__u32 type;
