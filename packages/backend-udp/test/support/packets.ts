@@ -17,11 +17,13 @@ export interface Twist {
   readonly version?: number;
   /** Words of the header. */
   readonly words?: number;
+  /** Bytes of payload behind the echo header; 32 unless told. */
+  readonly payload?: number;
 }
 
 /** An echo request of IPv4 as it goes through the tunnel. */
 export function echoRequest(from: Address, to: Address, twist: Twist = {}): Buffer {
-  const icmp = Buffer.from('0800000012340001' + '00'.repeat(32), 'hex');
+  const icmp = Buffer.concat([Buffer.from('0800000012340001', 'hex'), Buffer.alloc(twist.payload ?? 32)]);
   icmp.writeUInt16BE(checksum(icmp), 2);
   const ip = Buffer.alloc(20);
   ip[0] = ((twist.version ?? 4) << 4) | (twist.words ?? 5);
@@ -32,4 +34,9 @@ export function echoRequest(from: Address, to: Address, twist: Twist = {}): Buff
   ip.set(addressBytes(to), 16);
   ip.writeUInt16BE(checksum(ip), 10);
   return Buffer.concat([ip, icmp]);
+}
+
+/** A packet of IPv6 with nothing in it: no next header (RFC 8200, 4.7). */
+export function emptyPacket(from: Address, to: Address): Buffer {
+  return Buffer.concat([Buffer.from('6000000000003b40', 'hex'), addressBytes(from), addressBytes(to)]);
 }

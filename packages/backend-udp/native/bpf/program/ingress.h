@@ -169,13 +169,15 @@ INLINE enum reading read_outer(struct __sk_buff *skb, struct outer *outer)
 		return NOT_OURS;
 	}
 	if (udp.dest != config.port) return NOT_OURS;
+	// Of a fragment the UDP header tells the length of the whole.
+	if (reading != OURS) return reading;
 	__u32 length = swap16(udp.len), room = skb->len - ETH_HLEN - outer->length + sizeof(udp);
 	// Of a super-packet beyond 64 kB the headers cannot tell the length.
 	if (skb->gso_size && skb->len > 0xffff) length = room;
 	if (length < sizeof(udp) || length > room) return BROKEN;
 	outer->payload = length - sizeof(udp);
 	outer->checked = udp.check != 0;
-	return reading;
+	return OURS;
 }
 
 // What is not a datagram for our address and port is left to whoever comes next, or sent if it came through the tunnel
