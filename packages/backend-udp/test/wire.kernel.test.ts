@@ -1,19 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { checksum } from './support/packets.js';
+import { packetsOf } from './support/frames.js';
+import { ODD, sendOdd } from './support/odd-datagram.js';
+import { checksum, echoRequest, emptyPacket } from './support/packets.js';
 import { UdpPair, until } from './support/udp-pair.js';
-
-const ETHERNET = 14;
-
-/** Frames out of what `tcpdump -xx` prints. */
-function frames(text: string): Buffer[] {
-  const packets = text.split(/^(?=\S)/m).filter((part) => part.includes('\t0x'));
-  return packets.map((part) => {
-    const hex = [...part.matchAll(/^\s+0x[\da-f]+: +((?:[\da-f]{2,4} ?)+)/gm)].map(([, words]) =>
-      words.replaceAll(' ', ''),
-    );
-    return Buffer.from(hex.join(''), 'hex');
-  });
-}
 
 describe('what leaves a host', () => {
   test.each<{ by: string; silent: boolean; dataPath?: 'kernel' | 'user' }>([
@@ -36,13 +25,12 @@ describe('what leaves a host', () => {
       const iperf = ['iperf3', '-c', far.pod.addresses.ipv4 ?? '', '-n', '1M', '-b', '20M'];
       await until('a stream passed', async () => (await near.pod.exec(iperf, { check: false })).code === 0);
       await capture.stop();
-      const sent = frames(await capture.text(['-xx']));
+      const sent = await packetsOf(capture);
       // Of a burst the capture misses some; the echo requests, which come one by one, are 18.
       expect(sent.length).toBeGreaterThan(20);
       const sizes = new Set<number>();
       const ports = new Set<number>();
-      for (const frame of sent) {
-        const outer = frame.subarray(ETHERNET);
+      for (const outer of sent) {
         expect([outer[0], outer[8], outer[9], checksum(outer.subarray(0, 20))]).toEqual([0x45, 64, 17, 0]);
         expect(outer.readUInt16BE(2)).toBe(outer.length);
         // The kernel path forbids fragments; a socket does as flanneld's.
@@ -73,6 +61,27 @@ describe('what leaves a host', () => {
     },
     60_000,
   );
+});
+
+describe.each(['kernel', 'user'] as const)('what comes to the %s path', (dataPath) => {
+  test('may be without an outer checksum, over IPv6 too', async () => {
+    await using pair = await UdpPair.create({ families: ['ipv4', 'ipv6'], dataPath });
+    const [near, far] = pair.ends;
+    const zero = 'udp[6:2] = 0 or (ip6[6] = 17 and ip6[46:2] = 0)';
+    await using capture = await pair.lab.capture(near.host, 'eth0', `udp dst port 8285 and (${zero})`);
+    const inner = { ipv4: echoRequest, ipv6: emptyPacket } as const;
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      const [from, to, host] = [near.pod, far.pod, far.host].map(({ addresses }) => addresses[family]);
+      if (from === undefined || to === undefined || host === undefined) throw new Error(`no ${family}`);
+      const payload = inner[family](from, to);
+      const odd = family === 'ipv4' ? ODD.noChecksumIPv4 : ODD.noChecksumIPv6;
+      const before = far.counters.received.packets;
+      await sendOdd(near.host, [{ to: host, port: 8285, payload, odd }]);
+      await until(`the one over ${family} is let in`, () => far.counters.received.packets > before);
+      expect((await packetsOf(capture)).filter((packet) => packet.includes(payload))).toHaveLength(1);
+    }
+    expect(far.counters.drops).toEqual({});
+  }, 60_000);
 });
 
 /** What the checksums of TCP (RFC 9293) and UDP (RFC 768) cover beside the segment. */
