@@ -117,6 +117,14 @@ export interface Traffic {
   readonly bytes: number;
 }
 
+/** What was carried to and from a peer since this process has known it. */
+export interface PeerTraffic {
+  /** The key of its lease. */
+  readonly key: string;
+  readonly sent: Traffic;
+  readonly received: Traffic;
+}
+
 /** What a data path has counted since its device was made. */
 export interface UdpCounters {
   readonly sent: Traffic;
@@ -130,6 +138,8 @@ export interface UdpCounters {
 /** A data path at a glance. */
 export interface DataPathStatus {
   readonly counters: UdpCounters;
+  /** The peers with the most bytes, at most 100, the busiest first. Absent where peers are not counted one by one. */
+  readonly peers?: readonly PeerTraffic[];
   /** Offloads by name and whether they are in use: `tso`, `uso`, `udp-segment`. */
   readonly offloads: Readonly<Record<string, boolean>>;
   /** What was seen at work and a person should know: a subnet's packets that come from an address it does not publish. */

@@ -4,6 +4,7 @@ export type {
   DataPathStatus,
   DropReason,
   OpenDataPath,
+  PeerTraffic,
   Traffic,
   UdpCounters,
   UdpDevice,

@@ -265,6 +265,32 @@ static napi_value peer_traffic(napi_env env, napi_callback_info info) {
                      sizeof *peer->traffic / sizeof(_Atomic uint64_t));
 }
 
+/*
+ * traffic(engine) -> ArrayBuffer of doubles: for each peer that has sent or received something its number, then those of
+ * struct peer_traffic. One piece of memory, because there may be tens of thousands.
+ */
+static napi_value traffic(napi_env env, napi_callback_info info) {
+  enum { COLUMNS = 1 + sizeof(struct peer_traffic) / sizeof(_Atomic uint64_t) };
+  napi_value arguments[1], list;
+  void *memory;
+  if (!arguments_of(env, info, arguments, 1)) return NULL;
+  struct engine *engine = engine_of(env, arguments[0]);
+  if (engine == NULL) return NULL;
+  const struct peers *peers = &engine->shared.peers;
+  size_t rows = 0, room = 0;
+  for (uint32_t number = 0; number < peers->capacity; number++) room += peer_is_active(peers_get(peers, number));
+  NAPI_OR_THROW(env, napi_create_arraybuffer(env, room * COLUMNS * sizeof(double), &memory, &list));
+  for (uint32_t number = 0; number < peers->capacity && rows < room; number++) {
+    const struct peer *peer = peers_get(peers, number);
+    if (!peer_is_active(peer)) continue;
+    double *row = (double *)memory + rows++ * COLUMNS;
+    const _Atomic uint64_t *numbers = (const _Atomic uint64_t *)(const void *)peer->traffic;
+    row[0] = number;
+    for (size_t i = 1; i < COLUMNS; i++) row[i] = (double)atomic_load_explicit(&numbers[i - 1], memory_order_relaxed);
+  }
+  return list;
+}
+
 static bool set_boolean(napi_env env, napi_value object, const char *name, bool truth) {
   napi_value value;
   return napi_get_boolean(env, truth, &value) == napi_ok &&
@@ -331,6 +357,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("close", close_engine), FUNCTION("setPeers", set_peers),
       FUNCTION("counters", counters),  FUNCTION("peerTraffic", peer_traffic),
       FUNCTION("state", state),        FUNCTION("strays", strays),
+      FUNCTION("traffic", traffic),
   };
   NAPI_OR_THROW(env, napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions));
   return exports;

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { OverlayError } from '@overlay/core';
 import type { Address, PerFamily, Prefix } from '@overlay/core';
 import type { KernelObject } from '@overlay/linux';
-import type { UdpPeer } from '../data-path.js';
+import type { PeerTraffic, UdpPeer } from '../data-path.js';
 import type { FilterMode } from '../options.js';
 import { loadNativeEngine } from './native.js';
 import type { EngineHandle, EngineState, NativeEngine } from './native.js';
@@ -39,6 +39,8 @@ const MOST_QUEUES = 8;
 /** Packets in each queue: what 1,000,000 a second bring while the thread waits 4 ms for a processor. */
 const TRANSMIT_QUEUE = 4096;
 const MOST_STRAYS = 16;
+/** The number of the peer, packets and bytes sent, packets and bytes received. */
+const TRAFFIC_COLUMNS = 5;
 
 /**
  * The native engine of one network namespace. Opened as often as a network needs it; with the last one that closes it its
@@ -149,10 +151,19 @@ export class Engine {
     return this.#native.counters(this.#open);
   }
 
-  /** Packets and bytes sent to and received from a peer since it was put in. */
-  peerTraffic(key: string): readonly number[] | undefined {
-    const number = this.#numbers.get(key);
-    return number === undefined ? undefined : this.#native.peerTraffic(this.#open, number);
+  /** What was carried to and from each peer since it was put in, of those for which that is anything. */
+  traffic(): readonly PeerTraffic[] {
+    const numbers = new Float64Array(this.#native.traffic(this.#open));
+    const rows: PeerTraffic[] = [];
+    for (let at = 0; at < numbers.length; at += TRAFFIC_COLUMNS) {
+      const [number = -1, ...counted] = numbers.subarray(at, at + TRAFFIC_COLUMNS);
+      const [sentPackets = 0, sentBytes = 0, receivedPackets = 0, receivedBytes = 0] = counted;
+      const key = this.#keys[number];
+      if (key === undefined) continue;
+      const sent = { packets: sentPackets, bytes: sentBytes };
+      rows.push({ key, sent, received: { packets: receivedPackets, bytes: receivedBytes } });
+    }
+    return rows;
   }
 
   /** Those that still hold: the peer is there, and has not published the address since. */

@@ -44,6 +44,8 @@ export interface NativeEngine {
   counters(engine: EngineHandle): number[];
   /** Packets and bytes sent, received; undefined for a number that no peer has. */
   peerTraffic(engine: EngineHandle, number: number): number[] | undefined;
+  /** Numbers as IEEE doubles: of each peer that has sent or received something its own, then as {@link peerTraffic}. */
+  traffic(engine: EngineHandle): ArrayBuffer;
   state(engine: EngineHandle): EngineState;
   /** Peers (their number) whose subnets sent from elsewhere (16 bytes), since it was last asked. */
   strays(engine: EngineHandle): number[][];

@@ -1,5 +1,5 @@
 import type { Finding } from '@overlay/core';
-import type { DataPathStatus, DropReason, UdpCounters } from '../data-path.js';
+import type { DataPathStatus, DropReason, PeerTraffic, UdpCounters } from '../data-path.js';
 import type { Engine, Stray } from './engine.js';
 
 /** In the order of `enum reason` in native/engine/counters.h. */
@@ -15,14 +15,23 @@ export const REASONS: readonly DropReason[] = [
   'overload',
 ];
 
+const MOST_PEERS = 100;
+
 /** What the engine tells, for people and metrics. */
 export function engineStatus(engine: Engine): DataPathStatus {
   const { tso, uso, segmentation, grouping } = engine.state;
   return {
     counters: decodeCounters(engine.counters()),
+    peers: busiest(engine.traffic(), MOST_PEERS),
     offloads: { tso, uso, 'udp-segment': segmentation, 'udp-gro': grouping },
     findings: engine.strays().map(strayFinding),
   };
+}
+
+/** Those with the most bytes in both directions together, in this order, at most so many. */
+export function busiest(peers: readonly PeerTraffic[], most: number): readonly PeerTraffic[] {
+  const bytes = ({ sent, received }: PeerTraffic): number => sent.bytes + received.bytes;
+  return [...peers].sort((a, b) => bytes(b) - bytes(a)).slice(0, most);
 }
 
 /** In the order of `struct counters` in native/engine/counters.h. */

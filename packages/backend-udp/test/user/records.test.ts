@@ -8,7 +8,7 @@ import {
   encodePeers,
   encodeSubnets,
 } from '../../dist/user/records.js';
-import { decodeCounters, REASONS } from '../../dist/user/status.js';
+import { busiest, decodeCounters, REASONS } from '../../dist/user/status.js';
 
 const PEER = {
   key: 'h2',
@@ -37,7 +37,17 @@ describe('what the engine is given', () => {
   test('misuse is an exception, not a crash', () => {
     const wrong = native as unknown as Record<string, (...args: unknown[]) => unknown>;
     const engine = native.create();
-    for (const name of ['configure', 'setPeers', 'start', 'stop', 'counters', 'peerTraffic', 'state', 'strays']) {
+    for (const name of [
+      'configure',
+      'setPeers',
+      'start',
+      'stop',
+      'counters',
+      'peerTraffic',
+      'state',
+      'strays',
+      'traffic',
+    ]) {
       expect(() => wrong[name]()).toThrow();
       expect(() => wrong[name]({}, 1, 1, 1, 1, 1)).toThrow();
     }
@@ -69,6 +79,7 @@ describe('what the engine is given', () => {
     }));
     native.setPeers(engine, encodePeers(peers));
     expect(native.peerTraffic(engine, 49_999)).toEqual([0, 0, 0, 0]);
+    expect(native.traffic(engine).byteLength).toBe(0);
     native.setPeers(engine, encodePeers(peers.map(({ number }) => ({ number }))));
     expect(native.peerTraffic(engine, 0)).toBeUndefined();
     native.close(engine);
@@ -86,5 +97,13 @@ describe('what the engine is given', () => {
     ]);
     expect(drops.overload).toBe(12);
     expect(passed['unknown-destination']).toBe(13);
+  });
+
+  test('of many peers the busiest are told, the first of all first', () => {
+    const none = { packets: 0, bytes: 0 };
+    const peers = [3, 9, 1].map((bytes) => ({ key: `h${bytes}`, sent: none, received: { packets: 1, bytes } }));
+    const talker = { key: 'talker', sent: { packets: 1, bytes: 8 }, received: { packets: 1, bytes: 2 } };
+    expect(busiest([...peers, talker], 3).map(({ key }) => key)).toEqual(['talker', 'h9', 'h3']);
+    expect(busiest(peers, 100)).toHaveLength(3);
   });
 });

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import type { DataPathStatus, Traffic } from '@overlay/backend-udp';
 import { ping } from '@overlay/lab';
 import type { LabPod } from '@overlay/lab';
 import { compareEchoes, serveEcho } from '../support/echo-service.js';
+import { until } from '../support/udp-pair.js';
 import { UdpHosts } from '../support/udp-hosts.js';
 import type { UdpHostsOptions } from '../support/udp-hosts.js';
 
@@ -69,6 +71,19 @@ describe('the user path carries', () => {
           expect((await ping(from, to, { count: 3 })).received).toBeGreaterThan(0);
         }
       }
+    }
+    const [own, ...others] = hosts.hosts;
+    const told = (): DataPathStatus => own.network.status().dataPath;
+    const { peers = [] } = told();
+    expect(peers.map(({ key }) => key).sort()).toEqual(others.map(({ lease }) => lease.key).sort());
+    // Of each peer at least one answer for each of both families, to the pod and to the host.
+    for (const { received } of peers) expect(received.packets).toBeGreaterThanOrEqual(4);
+    for (const way of ['sent', 'received'] as const) {
+      await until(`the peers' packets are all that were ${way}`, () => {
+        const { peers: all = [], counters } = told();
+        const sum = (what: keyof Traffic): number => all.reduce((total, peer) => total + peer[way][what], 0);
+        return sum('packets') === counters[way].packets && sum('bytes') === counters[way].bytes;
+      });
     }
   }, 60_000);
 });

@@ -66,6 +66,12 @@ void peers_delete(struct peers *peers, uint32_t number);
 /* The peer with a number, or NULL. The writer's. */
 const struct peer *peers_get(const struct peers *peers, uint32_t number);
 
+/* Whether there is a peer, and packets of or for it were carried. */
+static inline bool peer_is_active(const struct peer *peer) {
+  return peer != NULL && (atomic_load_explicit(&peer->traffic->sent.packets, memory_order_relaxed) != 0 ||
+                          atomic_load_explicit(&peer->traffic->received.packets, memory_order_relaxed) != 0);
+}
+
 /* For readers. */
 static inline struct peer *peers_match(const struct peers *peers, uint8_t family, const uint8_t *address) {
   return prefixes_match(&peers->by_subnet[family], address);
