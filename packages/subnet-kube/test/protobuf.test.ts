@@ -4,54 +4,9 @@ import { openEnvelope, readStatus } from '../dist/protobuf/envelope.js';
 import { ListItems } from '../dist/protobuf/list-items.js';
 import { readNode } from '../dist/protobuf/node.js';
 import { WatchFrames } from '../dist/protobuf/watch-frames.js';
+import { endOfInitialEvents, enveloped, frame, node, START } from './support/protobuf-objects.js';
 
-const MAGIC = Buffer.from('k8s\0', 'latin1');
-const START = 'flannel.alpha.coreos.com/';
 const reading = { start: START, own: () => 'node-1' };
-
-function annotation(key: string, value: string): MessageWriter {
-  return new MessageWriter().text(1, key).text(2, value);
-}
-
-function node(name: string, podCIDRs: readonly string[] = ['10.5.1.0/24']): MessageWriter {
-  const metadata = new MessageWriter()
-    .text(1, name)
-    .text(5, `uid-of-${name}`)
-    .text(6, '77')
-    .message(11, annotation('kubernetes.io/os', 'linux'))
-    .message(12, annotation('a.example/long', 'x'.repeat(300)))
-    .message(12, annotation(`${START}public-ip`, '192.0.2.1'))
-    .message(12, annotation(`${START}backend-data`, 'null'));
-  const spec = new MessageWriter().text(1, podCIDRs[0] ?? '').text(3, 'provider');
-  for (const podCIDR of podCIDRs) spec.text(7, podCIDR);
-  const condition = (type: string, status: string): MessageWriter =>
-    new MessageWriter().text(1, type).text(2, status).text(5, 'Because').text(6, 'of that');
-  const status = new MessageWriter()
-    .message(4, condition('Ready', 'True'))
-    .message(4, condition('NetworkUnavailable', 'False'));
-  return new MessageWriter().message(1, metadata).message(2, spec).message(3, status);
-}
-
-/** What runtime.Unknown makes of an object. */
-function enveloped(kind: string, message: MessageWriter): Buffer {
-  const type = new MessageWriter().text(1, 'v1').text(2, kind);
-  return Buffer.concat([MAGIC, new MessageWriter().message(1, type).message(2, message).finish()]);
-}
-
-/** A field of bytes, which MessageWriter has none for. */
-function bytesField(field: number, bytes: Buffer): Buffer {
-  const length: number[] = [];
-  let rest = bytes.length;
-  for (; rest > 0x7f; rest >>>= 7) length.push((rest & 0x7f) | 0x80);
-  return Buffer.concat([Buffer.from([(field << 3) | 2, ...length, rest]), bytes]);
-}
-
-function frame(type: string, object: Buffer): Buffer {
-  const event = Buffer.concat([new MessageWriter().text(1, type).finish(), bytesField(2, bytesField(1, object))]);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(event.length);
-  return Buffer.concat([length, event]);
-}
 
 function pieces(bytes: Buffer, size: number): Buffer[] {
   return Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) => bytes.subarray(at * size, (at + 1) * size));
@@ -108,13 +63,9 @@ describe('what Kubernetes writes in protocol buffers', () => {
   });
 
   test.each([1, 3, 7, 10_000])('a watch, in pieces of %d bytes', (size) => {
-    const end = new MessageWriter().message(
-      1,
-      new MessageWriter().text(6, '80').message(12, annotation('k8s.io/initial-events-end', 'true')),
-    );
     const stream = Buffer.concat([
       frame('ADDED', enveloped('Node', node('a'))),
-      frame('BOOKMARK', enveloped('Node', end)),
+      frame('BOOKMARK', enveloped('Node', endOfInitialEvents('80'))),
       frame('DELETED', enveloped('Node', node('b'))),
     ]);
     const frames = new WatchFrames();

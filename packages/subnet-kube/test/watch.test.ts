@@ -1,12 +1,16 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { HandClock } from '@overlay/core/testing';
 import { Cuttable } from './support/cuttable.js';
 import { attributesOf, KubeHost } from './support/kube-host.js';
 import { KubeServer } from './support/kube-server.js';
 import { annotate, createMany, createNode, deleteNode, PREFIX, removeNodes } from './support/nodes.js';
 import { realisticNode } from './support/realistic-node.js';
 import { describeWithKubernetes } from './support/server-programs.js';
+
+/** As in node-source.ts: so long may the API server be silent within a list. */
+const LIST_SILENCE_MS = 30_000;
 
 const published = (n: number): Record<string, string> => ({
   [`${PREFIX}kube-subnet-manager`]: 'true',
@@ -43,6 +47,7 @@ describeWithKubernetes('following the Nodes', () => {
     await Promise.all(hosts.splice(0).map(({ manager }) => manager.close()));
     way.block(false);
     way.silence(false);
+    way.release();
     await removeNodes(server);
   });
   afterAll(async () => {
@@ -217,6 +222,37 @@ describeWithKubernetes('following the Nodes', () => {
     });
     way.block(false);
     await a.sees('b');
+  });
+
+  test('a list that comes slowly is read to its end; one that comes no further is asked for again', async () => {
+    const names = Array.from({ length: 300 }, (_, n) => `node-${n}`);
+    await createMany(server, names, realisticNode);
+    const clock = new HandClock();
+    const before = way.connections;
+    way.hold();
+    const a = host('node-0', { clock });
+    /** Lets some of it through, and then 20 s pass. */
+    const step = async (bytes: number): Promise<void> => {
+      await a.until('more has come', () => way.held >= bytes);
+      way.pass(bytes);
+      await a.until('it was heard', () => clock.next === LIST_SILENCE_MS);
+      await clock.advance(20_000);
+    };
+    // What is said before the list, by which a connection is made.
+    const greeting = setInterval(() => way.pass(way.held < 100_000 ? way.held : 0), 5);
+    await a.until('the list begins', () => way.held >= 100_000);
+    clearInterval(greeting);
+    for (let n = 0; n < 5; n++) await step(100_000);
+    expect([a.snapshots, a.warnings, way.connections - before]).toEqual([0, [], 1]);
+    // Nothing more for longer than is waited for.
+    await clock.advance(20_000);
+    await a.until('it is asked for again', async () => {
+      await clock.advance(1_000);
+      return way.connections - before === 2;
+    });
+    way.release();
+    await a.until('all', () => a.leases.size === 300);
+    expect(a.snapshots).toBe(1);
   });
 
   test('5,000 Nodes of 8 kB: all in one snapshot, a change is one change', async () => {

@@ -19,6 +19,8 @@ export interface NodeViewOptions {
   readonly timeoutMs: number;
   readonly silenceMs: number;
   readonly spreadMs: number;
+  /** From 0 up to, not including, 1: how much of the spread this host waits. `Math.random` unless told. */
+  readonly random?: () => number;
 }
 
 const FIRST_RETRY_MS = 100;
@@ -164,10 +166,10 @@ export class NodeView {
   }
 
   async #readAll(signal: AbortSignal): Promise<void> {
-    const { clock, spreadMs } = this.#options;
+    const { clock, spreadMs, random = Math.random } = this.#options;
     if (!this.#asked) {
       const ms = Math.min(this.#book.size * SPREAD_MS_A_NODE, spreadMs);
-      await wait(clock, Math.random() * ms, 'reading the Nodes', signal);
+      await wait(clock, random() * ms, 'reading the Nodes', signal);
     }
     await this.#source.readAll(this.#listener(new NodeBook(this.#junk)), signal);
   }

@@ -2,12 +2,14 @@ import type { Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
-/** A way to a server on loopback that a test can cut, block and make silent. */
+/** A way to a server on loopback that a test can cut, block, make silent and slow. */
 export class Cuttable {
   readonly #server: Server;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   #blocked = false;
   #silent = false;
+  /** What the server has said and nobody has heard, for each connection that is held up. */
+  #held: Map<Socket, Buffer> | undefined;
   /** Connections that have been made. */
   connections = 0;
 
@@ -35,7 +37,9 @@ export class Cuttable {
       for (const socket of pair) socket.on('error', end).on('close', end);
       from.on('data', (piece: Buffer) => to.write(piece));
       to.on('data', (piece: Buffer) => {
-        if (!this.#silent) from.write(piece);
+        if (this.#held !== undefined)
+          this.#held.set(from, Buffer.concat([this.#held.get(from) ?? Buffer.alloc(0), piece]));
+        else if (!this.#silent) from.write(piece);
       });
     });
   }
@@ -64,6 +68,32 @@ export class Cuttable {
   /** Lets nothing of the server through, and keeps connections. */
   silence(silent: boolean): void {
     this.#silent = silent;
+  }
+
+  /** Keeps what the server says, until {@link pass} or for ever. */
+  hold(): void {
+    this.#held = new Map();
+  }
+
+  /** Bytes that are held. */
+  get held(): number {
+    let sum = 0;
+    for (const bytes of this.#held?.values() ?? []) sum += bytes.length;
+    return sum;
+  }
+
+  /** Lets so many bytes of what is held through, of each connection. */
+  pass(bytes: number): void {
+    for (const [to, held] of this.#held ?? []) {
+      to.write(held.subarray(0, bytes));
+      this.#held?.set(to, held.subarray(bytes));
+    }
+  }
+
+  /** Lets all of what is held through, and what follows. */
+  release(): void {
+    this.pass(Infinity);
+    this.#held = undefined;
   }
 
   async close(): Promise<void> {
