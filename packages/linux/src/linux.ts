@@ -269,9 +269,9 @@ export class Linux {
   async #tunnels(names: readonly string[]): Promise<TunnelDevice[]> {
     await this.links.ready();
     const devices: TunnelDevice[] = [];
-    for (const { name, alias, vxlan } of this.links.all()) {
+    for (const { name, alias, up, vxlan } of this.links.all()) {
       if (!vxlan) continue;
-      devices.push({ name, port: vxlan.port, vni: vxlan.vni, own: alias === this.alias || names.includes(name) });
+      devices.push({ name, port: vxlan.port, vni: vxlan.vni, up, own: alias === this.alias || names.includes(name) });
     }
     return devices;
   }

@@ -11,6 +11,8 @@ export interface TunnelDevice {
   readonly vni: number;
   /** True for devices of this agent, which it will use or replace. */
   readonly own: boolean;
+  /** Then the kernel has its socket open. */
+  readonly up: boolean;
 }
 
 /**
@@ -42,6 +44,10 @@ export async function checkUdpPort(
   const sockets = await Promise.all(wanted.families.map((family) => socketsOn(context, family, wanted.port)));
   const inodes = [...new Set(sockets.flat())];
   if (inodes.length === 0) return [];
+  // A device that is up has its family's socket to itself: as many as there are of our devices are theirs. Looking who has
+  // them would take longer than the rest of a start on a host with many processes.
+  const kernels = sharing.filter(({ own, up }) => own && up).length;
+  if (wanted.vni !== undefined && inodes.length <= kernels) return [];
   const holder = await holderOf(inodes, context.signal);
   // The kernel's own sockets are in the list too, and belong to no process.
   if (holder === undefined && sharing.length > 0 && wanted.vni !== undefined) return [];

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -152,19 +153,25 @@ describe('checkIpv6', () => {
 describe('checkUdpPort', () => {
   const wanted = { port: 18472, families: BOTH, vni: 1, devices: [] };
 
-  test('finds nothing on a free port', async () => {
-    expect(await checkUdpPort(context, wanted)).toEqual([]);
-  });
-
-  test.each(['udp4', 'udp6'])('names the process that has it (%s)', async (type) => {
+  /** A program that has the port in this family, until it is killed. */
+  async function holding(type: string): Promise<ChildProcess> {
     const file = fileURLToPath(new URL('./hold-port.js', import.meta.url));
     // Forked through "ip netns exec", so that it is in the host and its messages still come here.
     const child = fork(file, [type, '18472'], {
       execPath: 'ip',
       execArgv: ['netns', 'exec', host.name, process.execPath],
     });
+    expect((await Promise.race([once(child, 'message'), once(child, 'exit')]))[0]).toBe('bound');
+    return child;
+  }
+
+  test('finds nothing on a free port', async () => {
+    expect(await checkUdpPort(context, wanted)).toEqual([]);
+  });
+
+  test.each(['udp4', 'udp6'])('names the process that has it (%s)', async (type) => {
+    const child = await holding(type);
     try {
-      expect((await Promise.race([once(child, 'message'), once(child, 'exit')]))[0]).toBe('bound');
       const findings = await checkUdpPort(context, wanted);
       expect(findings).toHaveLength(1);
       expect(findings[0]).toMatchObject({ level: 'error', check: 'udp-port' });
@@ -177,13 +184,22 @@ describe('checkUdpPort', () => {
   test('shares the port with VXLAN devices of other VNIs, but not with other tunnels', async () => {
     await host.ip('link add other type vxlan id 7 dstport 18472');
     await host.ip('link set other up');
-    const other = { name: 'other', port: 18472, vni: 7, own: false };
+    const other = { name: 'other', port: 18472, vni: 7, own: false, up: true };
     expect(await checkUdpPort(context, { ...wanted, devices: [other] })).toEqual([]);
     const { vni: _, ...noVni } = wanted;
     expect(await checkUdpPort(context, { ...noVni, devices: [other] })).toHaveLength(1);
     const same = await checkUdpPort(context, { ...wanted, vni: 7, devices: [other] });
     expect(same[0]?.message).toBe("other is somebody else's VXLAN device with VNI 7 on UDP port 18472");
-    expect(await checkUdpPort(context, { ...wanted, vni: 7, devices: [{ ...other, own: true }] })).toEqual([]);
+    const ours = { ...wanted, vni: 7, devices: [{ ...other, own: true }] };
+    expect(await checkUdpPort(context, ours)).toEqual([]);
+    // A program with the port in the other family is found all the same.
+    const child = await holding('udp6');
+    try {
+      const [finding] = await checkUdpPort(context, ours);
+      expect(finding?.message).toBe(`UDP port 18472 is in use by node (pid ${child.pid})`);
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 });
 
