@@ -110,10 +110,10 @@ describe('examples/custom-agent and docs/embedding-the-agent.md', () => {
       cpSync(path.join(root, 'examples/net-conf/host-gw-ipv4.json'), path.join(cwd, 'net-conf.json'));
       const flags = ['--conf', path.join(cwd, 'net-conf.json'), '--leases', path.join(cwd, 'leases')];
       hosts.start(path.join(cwd, 'dist/agent.js'), (host) => ['--host', host, ...flags]);
-      const metrics = await hosts.get('http://127.0.0.1:9470/metrics', 'overlay_peers 1\n', MEET_MS);
-      expect(metrics).toContain('overlay_ready 1\n');
+      const told = ['overlay_peers 1\n', 'overlay_ready 1\n'];
+      const metrics = await hosts.get('http://127.0.0.1:9470/metrics', told, MEET_MS);
       expect(metrics).toContain('overlay_lease_events_total{type="snapshot"}');
-      expect(await hosts.get('http://127.0.0.1:9470/readyz', '', MEET_MS)).toBe('');
+      expect(await hosts.get('http://127.0.0.1:9470/readyz', [], MEET_MS)).toBe('');
       expect(await hosts.routes()).toMatch(/^10\.244\.\d+\.0\/24 via 192\.168\.77\.2 dev eth0 proto 111/m);
     },
     LIMIT_MS,

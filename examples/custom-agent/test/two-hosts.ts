@@ -34,14 +34,14 @@ export class TwoHosts {
 
   /** Resolves when a packet from an address of the first host has come back from one of the second. */
   async meet(timeoutMs: number, [from, to]: readonly [string, string]): Promise<void> {
-    await this.#poll(['ping', '-c1', '-W1', '-I', from, to], '', timeoutMs);
+    await this.#poll(['ping', '-c1', '-W1', '-I', from, to], [], timeoutMs);
   }
 
-  /** What the first host answers itself at a URL, as soon as that includes `part`. */
-  get(url: string, part: string, timeoutMs: number): Promise<string> {
+  /** What the first host answers itself at a URL, as soon as that includes all `parts`. */
+  get(url: string, parts: readonly string[], timeoutMs: number): Promise<string> {
     const program =
       'const a = await fetch(process.argv[1]); if (!a.ok) process.exit(1); process.stdout.write(await a.text());';
-    return this.#poll([process.execPath, '--input-type=module', '--eval', program, url], part, timeoutMs);
+    return this.#poll([process.execPath, '--input-type=module', '--eval', program, url], parts, timeoutMs);
   }
 
   /** The routes of the first host, as `ip` shows them. */
@@ -49,13 +49,13 @@ export class TwoHosts {
     return this.#run(['ip', 'route']);
   }
 
-  async #poll(argv: readonly string[], part: string, timeoutMs: number): Promise<string> {
+  async #poll(argv: readonly string[], parts: readonly string[], timeoutMs: number): Promise<string> {
     for (const end = Date.now() + timeoutMs; ;) {
       const [said, problem] = await this.#run(argv).then(
         (text) => [text, `it says ${text}`],
         (error: unknown) => [undefined, String(error)],
       );
-      if (said?.includes(part)) return said;
+      if (said !== undefined && parts.every((part) => said.includes(part))) return said;
       if (Date.now() > end) throw new Error(`in vain for ${timeoutMs} ms: ${problem}\n${this.output.join('')}`);
       await setTimeout(100);
     }

@@ -25,6 +25,8 @@ import type { LabOutcome, ThroughputReport } from './report.js';
 const HEALTH_PORT = 9980;
 /** How long agents have to get ready, and pods to reach each other after that, in milliseconds. */
 const READY_MS = 20_000;
+/** An agent waits for its kubelet to register the host, and for Kubernetes to give it a podCIDR. */
+const REGISTERED_MS = 60_000;
 const CONNECTED_MS = 5000;
 
 /** One run of `overlay lab`, step by step; what is known so far can be told at any moment, also after a failure. */
@@ -113,13 +115,11 @@ export class LabSession {
     });
     const failed = new AbortController();
     const signal = AbortSignal.any([this.#signal, failed.signal]);
+    const timeoutMs = this.args.kubelets ? REGISTERED_MS : READY_MS;
     const ends = await Promise.allSettled(
       lab.hosts.map(async (host) => {
         try {
-          this.#ready.set(
-            host,
-            await host.waitReady({ timeoutMs: READY_MS, signal, mayAsk: () => lab.allHaveSubnets() }),
-          );
+          this.#ready.set(host, await host.waitReady({ timeoutMs, signal, mayAsk: () => lab.allHaveSubnets() }));
           this.#progress.count('agents ready', this.#ready.size, lab.hosts.length);
         } catch (error) {
           if (!signal.aborted) failed.abort(error);
