@@ -10,6 +10,7 @@ import {
   dumpQdiscs,
   newClsact,
   newFilter,
+  tryClsact,
 } from '@overlay/linux/netlink';
 
 export const DIRECTIONS: readonly Direction[] = ['egress', 'ingress'];
@@ -19,6 +20,8 @@ export const DIRECTIONS: readonly Direction[] = ['egress', 'ingress'];
  */
 const PRIORITIES = [4, 3, 2, 5, 6, 7, 8, 9];
 const HANDLE = 1;
+/** Index of the device `lo`, which every network namespace has. */
+const LOOPBACK = 1;
 /** Follows our mark in the name of a filter for which the clsact qdisc was made. */
 const MADE_QDISC = ' (with its qdisc)';
 
@@ -35,6 +38,12 @@ export class Attachments {
     private readonly session: Pick<KernelSession, 'use' | 'send'>,
     private readonly alias: string,
   ) {}
+
+  /** Why the kernel has no clsact qdisc; undefined if it has, or does not let us ask. Makes nothing. */
+  async whyNone(signal: AbortSignal): Promise<NetlinkError | undefined> {
+    const refused = await this.#send(tryClsact(LOOPBACK), signal);
+    return refused?.errnoName === 'ENOENT' ? refused : undefined;
+  }
 
   /** Ours on one device, or on all. */
   async list(index: number | undefined, signal: AbortSignal): Promise<Attachment[]> {

@@ -33,7 +33,7 @@ export function kernelPath(linux: Linux): DataPath {
   };
   return {
     name: 'kernel',
-    preflight: ({ host }) => kernelPreflight(linux, load, host),
+    preflight: (options) => kernelPreflight(linux, load, options),
     open: (context) => Promise.resolve(new KernelPath(load(), context)),
   };
 }

@@ -22,11 +22,15 @@ const TRIAL: ProgramConfig = {
   entryMac: '02:00:00:00:00:02' as Mac,
 };
 
-/** Whether the kernel takes the programs, and the interface has the headers that they expect. */
-export async function kernelPreflight(linux: Linux, load: () => UdpKernel, host: Host | undefined): Promise<Finding[]> {
+/** Whether the kernel takes the programs and has where to put them, and the interface has the headers that they expect. */
+export async function kernelPreflight(
+  linux: Pick<Linux, 'link'>,
+  load: () => UdpKernel,
+  { host, signal }: { readonly host?: Host; readonly signal: AbortSignal },
+): Promise<Finding[]> {
   const findings: Finding[] = [];
   try {
-    verify(load());
+    await verify(load(), signal);
   } catch (error) {
     if (!(error instanceof OverlayError)) throw error;
     const [message, ...remedies] = errorText(error).split('; ');
@@ -49,16 +53,24 @@ export async function kernelPreflight(linux: Linux, load: () => UdpKernel, host:
   return findings;
 }
 
-/** Loads both programs and lets them go again. Throws OverlayError. */
-function verify(kernel: UdpKernel): void {
+/** Loads both programs and lets them go again, and asks for their place. Throws OverlayError. */
+async function verify(kernel: UdpKernel, signal: AbortSignal): Promise<void> {
   // What the kernel has taken once it takes again, and asking costs it tens of milliseconds.
   if (kernel.isVerified) return;
-  const { object, native } = kernel;
+  const { object, native, attachments } = kernel;
   const maps = BpfMaps.open(object, []);
   try {
     for (const direction of ['egress', 'ingress'] as const) native.close(object.load(direction, TRIAL, maps.fds));
   } finally {
     maps.close();
+  }
+  const cause = await attachments.whyNone(signal);
+  if (cause) {
+    throw new OverlayError(
+      'OVERLAY_BPF',
+      'this kernel has no clsact qdisc; load its modules (modprobe -a sch_ingress cls_bpf), or set DataPath to user',
+      { cause },
+    );
   }
   kernel.isVerified = true;
 }

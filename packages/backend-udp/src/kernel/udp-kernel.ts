@@ -17,7 +17,6 @@ const ZERO_KEY = new Uint8Array(4);
  */
 export class UdpKernel {
   readonly attachments: Attachments;
-  readonly native: NativeBpf;
   readonly object: BpfObject;
   /** Devices that programs name by their index. */
   readonly names = new Set<string>();
@@ -28,9 +27,11 @@ export class UdpKernel {
   #users = 0;
 
   /** @throws OverlayError `OVERLAY_NATIVE_MISSING`. */
-  constructor(readonly linux: Linux) {
+  constructor(
+    readonly linux: Linux,
+    readonly native: NativeBpf = loadNativeBpf(),
+  ) {
     this.attachments = new Attachments(linux.session, linux.alias);
-    this.native = loadNativeBpf();
     this.object = new BpfObject(this.native);
   }
 

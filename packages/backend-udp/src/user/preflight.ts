@@ -7,9 +7,9 @@ const CHECK = 'udp-user';
 const TUN_FILE = '/dev/net/tun';
 
 /** Whether the engine can be had here: its addon for this processor, and a TUN driver that lets us in. */
-export async function userPreflight(tunFile = TUN_FILE): Promise<readonly Finding[]> {
+export async function userPreflight(tunFile = TUN_FILE, load = loadNativeEngine): Promise<readonly Finding[]> {
   try {
-    loadNativeEngine();
+    load();
   } catch (error) {
     if (!(error instanceof OverlayError)) throw error;
     const [message, ...remedies] = errorText(error).split('; ');

@@ -41,6 +41,7 @@ export {
   dumpQdiscs,
   newClsact,
   newFilter,
+  tryClsact,
 } from './rtnetlink/traffic-control.js';
 export type { Vxlan, VxlanDf, VxlanSpec } from './rtnetlink/vxlan.js';
 export type { OpenNetlinkOptions } from './socket.js';

@@ -35,6 +35,7 @@ import {
   newRoute,
   openNetlink,
   setLink,
+  tryClsact,
 } from '../../dist/netlink/index.js';
 import { collect, linkNamed } from './collect.js';
 import { Namespace } from './namespace.js';
@@ -589,10 +590,19 @@ describe('traffic control', () => {
       const found = await collect(port, dumpQdiscs(), decodeQdisc);
       return found.filter((qdisc) => qdisc.index === index && qdisc.kind === 'clsact');
     };
+    const names = async (message: Uint8Array): Promise<readonly string[]> =>
+      [...(await port.send([message])).values()].map((error) => error.errnoName);
+    // Asked for so that it cannot be made, it shows whether the kernel knows the kind.
+    const trial = tryClsact(index);
+    expect(await names(trial)).toEqual(['EINVAL']);
+    expect(await clsact()).toEqual([]);
+    const unknown = Buffer.from(trial);
+    unknown.write('clsacx', unknown.indexOf('clsact'));
+    expect(await names(unknown)).toEqual(['ENOENT']);
     await succeed(newClsact(index));
+    expect(await names(trial)).toEqual(['EEXIST']);
     expect(await clsact()).toEqual([{ index, kind: 'clsact' }]);
-    const refused = await port.send([newClsact(index)]);
-    expect([...refused.values()].map((error) => error.errnoName)).toEqual(['EEXIST']);
+    expect(await names(newClsact(index))).toEqual(['EEXIST']);
     // One instruction of classic BPF: no packet matches.
     host.tc('filter add dev eth0 ingress prio 7 handle 0x2 bpf bytecode', '1,6 0 0 0');
     const filters = (direction: 'ingress' | 'egress') => collect(port, dumpFilters({ index, direction }), decodeFilter);

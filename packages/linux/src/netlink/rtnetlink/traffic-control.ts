@@ -8,7 +8,7 @@ const FIXED = 20;
 const At = { index: 4, handle: 8, parent: 12, info: 16 } as const;
 
 /** TCA_* of linux/rtnetlink.h. */
-const Attribute = { kind: 1, options: 2 } as const;
+const Attribute = { kind: 1, options: 2, sizeTable: 8 } as const;
 /** TCA_BPF_* of linux/pkt_cls.h. */
 const BpfAttribute = { fd: 6, name: 7, flags: 8, id: 11 } as const;
 /** The program's return value is the verdict (TCA_BPF_FLAG_ACT_DIRECT). */
@@ -102,17 +102,26 @@ export function newClsact(index: number): Uint8Array {
   return clsact(MessageType.newQdisc, MessageFlag.create | MessageFlag.exclusive, index);
 }
 
+/**
+ * The same with a size table that has nothing in it, which the kernel refuses (EINVAL, qdisc_get_stab in
+ * net/sched/sch_api.c) once it has found the kind, and loaded its module: to see whether it knows the kind (else ENOENT).
+ */
+export function tryClsact(index: number): Uint8Array {
+  return clsact(MessageType.newQdisc, MessageFlag.create | MessageFlag.exclusive, index, true);
+}
+
 /** Takes it away with all filters in it, whoever attached them. */
 export function deleteClsact(index: number): Uint8Array {
   return clsact(MessageType.deleteQdisc, 0, index);
 }
 
-function clsact(type: number, flags: number, index: number): Uint8Array {
+function clsact(type: number, flags: number, index: number, isTrial = false): Uint8Array {
   const writer = new MessageWriter(type, flags, FIXED, 64);
   writer.setU32(HEADER_BYTES + At.index, index);
   writer.setU32(HEADER_BYTES + At.handle, CLSACT_HANDLE);
   writer.setU32(HEADER_BYTES + At.parent, CLSACT);
   writer.text(Attribute.kind, 'clsact');
+  if (isTrial) writer.nest(Attribute.sizeTable, () => undefined);
   return writer.finish();
 }
 
