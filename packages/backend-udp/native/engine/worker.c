@@ -31,7 +31,7 @@ static void look_everywhere(const struct worker *worker, bool lost, struct readi
  * wake one takes as long as the packet's whole way. It is not done again once it was in vain, so an idle engine costs
  * nothing. What it did last tells what to expect: an answer to what was sent comes sooner than the next request.
  */
-#define LOOKING_NS 50000
+#define LOOKING_NS 100000
 
 static uint64_t nanoseconds(void) {
   struct timespec now;
