@@ -71,7 +71,6 @@ export class KubeSubnetManager implements SubnetManager {
       ...common,
       start: names.start,
       ownName: this.#ownName,
-      timeoutMs,
       silenceMs,
       spreadMs,
     });

@@ -18,7 +18,10 @@ export interface KubeStoreOptions extends AccessOptions {
   readonly annotationPrefix?: string;
   readonly clock?: Clock;
   readonly logger?: Logger;
-  /** Milliseconds until a question that the API server does not answer counts as lost. 10 s unless told. */
+  /**
+   * Milliseconds until a question that the API server does not answer counts as lost, 10 s unless told. As long as answers
+   * take longer, twice as long with each one, up to four times.
+   */
   readonly timeoutMs?: number;
   /**
    * Milliseconds of silence after which the watch is begun again where it was; the API server has something to say about

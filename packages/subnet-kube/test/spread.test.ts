@@ -35,7 +35,7 @@ class Asked {
         signal.addEventListener('abort', end);
       });
     };
-    return { server: 'it', stream } as unknown as ApiClient;
+    return { server: 'it', patienceMs: 10_000, stream } as unknown as ApiClient;
   }
 
   cut(): void {
@@ -58,7 +58,7 @@ describe('when all hosts have to read all Nodes again', () => {
     for (let n = 0; n < HOSTS; n++) {
       const { client } = asked;
       const ownName = new OwnName({ name: `node-${n}` }, client);
-      const times = { timeoutMs: 10_000, silenceMs: 90_000, spreadMs };
+      const times = { silenceMs: 90_000, spreadMs };
       const view = new NodeView({
         ...{ client, clock, logger: silentLogger, start: START, ownName },
         ...times,

@@ -48,6 +48,7 @@ describeWithKubernetes('following the Nodes', () => {
     way.block(false);
     way.silence(false);
     way.release();
+    way.delay(0);
     await removeNodes(server);
   });
   afterAll(async () => {
@@ -144,7 +145,7 @@ describeWithKubernetes('following the Nodes', () => {
 
   test('the API server says nothing any more: the watch is begun anew elsewhere', async () => {
     await peer(server, 'b', 2);
-    const a = host('a', { silenceMs: 500 });
+    const a = host('a', { silenceMs: 500, timeoutMs: 1_000 });
     await a.sees('b');
     way.silence(true);
     await peer(server, 'c', 3);
@@ -222,6 +223,21 @@ describeWithKubernetes('following the Nodes', () => {
     });
     way.block(false);
     await a.sees('b');
+  });
+
+  test('an API server that answers later than is waited for is given longer with each question', async () => {
+    await createNode(server, 'a');
+    // A connection and an answer take it twice as long.
+    way.delay(600);
+    const { manager } = host('a', { timeoutMs: 1_000 });
+    const { signal } = new AbortController();
+    await expect(manager.previous('a', { signal })).rejects.toThrow('it does not answer within 1000 ms');
+    let failures = 0;
+    const ask = async (): Promise<boolean> => {
+      await manager.previous('a', { signal });
+      return true;
+    };
+    while (!(await ask().catch(() => false))) expect(++failures).toBeLessThan(10);
   });
 
   test('a list that comes slowly is read to its end; one that comes no further is asked for again', async () => {

@@ -14,7 +14,7 @@ const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 export interface ApiClientOptions {
   readonly access: Access;
   readonly clock: Clock;
-  /** Until a question that is not answered counts as lost. */
+  /** Until a question that is not answered counts as lost; longer while that happens in a row. */
   readonly timeoutMs: number;
 }
 
@@ -30,9 +30,17 @@ export interface Body {
   readonly content: unknown;
 }
 
+/** So many times as long is waited at most when answers take too long: one that is not there may be elsewhere by then. */
+const MOST_PATIENCE = 4;
+
 /** Asks the API server. Answers come in protocol buffers, which cost both sides a fraction of JSON. */
 export class ApiClient {
   readonly #options: ApiClientOptions;
+  /**
+   * By how much an answer may take longer. An API server that is short of processors would else be asked the same again and
+   * again by all hosts, each time a moment before it has answered, and be kept busy by just that.
+   */
+  #patience = 1;
 
   constructor(options: ApiClientOptions) {
     this.#options = options;
@@ -40,6 +48,11 @@ export class ApiClient {
 
   get server(): string {
     return this.#options.access.server;
+  }
+
+  /** How long may pass until an answer begins, in milliseconds. */
+  get patienceMs(): number {
+    return this.#options.timeoutMs * this.#patience;
   }
 
   get(path: string, asking: Asking): Promise<Enveloped> {
@@ -85,6 +98,8 @@ export class ApiClient {
     return new Promise<void>((resolve, reject) => {
       const outgoing = (url.protocol === 'http:' ? requestHttp : requestHttps)(url, options);
       let cancelTimer: (() => void) | undefined;
+      let begun = false;
+      const askedAt = clock.now();
       const settle = (done: () => void): void => {
         cancelTimer?.();
         signal.removeEventListener('abort', stopped);
@@ -97,12 +112,17 @@ export class ApiClient {
       const listen = (): void => {
         cancelTimer?.();
         const ms = alive();
-        cancelTimer = clock.after(ms, () => lost(`it says nothing for ${ms} ms`));
+        cancelTimer = clock.after(ms, () => {
+          if (!begun) this.#waitLonger();
+          lost(`it says nothing for ${ms} ms`);
+        });
       };
       signal.addEventListener('abort', stopped, { once: true });
       outgoing.on('error', lost);
       outgoing.on('socket', (socket) => socket.setKeepAlive(true, 15_000));
       outgoing.on('response', (incoming) => {
+        begun = true;
+        this.#answered(askedAt);
         listen();
         incoming.on('error', lost);
         if (incoming.statusCode !== 200) {
@@ -128,6 +148,14 @@ export class ApiClient {
     });
   }
 
+  #answered(askedAt: number): void {
+    if (this.#options.clock.now() - askedAt < this.#options.timeoutMs) this.#patience = 1;
+  }
+
+  #waitLonger(): void {
+    this.#patience = Math.min(this.#patience * 2, MOST_PATIENCE);
+  }
+
   async #ask(
     method: 'GET' | 'PATCH' | 'POST',
     path: string,
@@ -151,7 +179,7 @@ export class ApiClient {
     body: Body | undefined,
     asking: Asking,
   ): Promise<Enveloped> {
-    const { access, clock, timeoutMs } = this.#options;
+    const { access, clock } = this.#options;
     const { what, signal } = asking;
     throwIfAborted(what, signal);
     const { createConfiguration } = await access.client();
@@ -162,7 +190,9 @@ export class ApiClient {
       context.setBody(JSON.stringify(body.content));
     }
     const limit = new AbortController();
-    const cancel = clock.after(timeoutMs, () => limit.abort());
+    const { patienceMs } = this;
+    const askedAt = clock.now();
+    const cancel = clock.after(patienceMs, () => limit.abort());
     const ended = AbortSignal.any([signal, limit.signal]);
     context.setSignal(ended);
     let answer: ResponseContext;
@@ -170,10 +200,12 @@ export class ApiClient {
     try {
       answer = await createConfiguration().httpApi.send(context).toPromise();
       bytes = await answer.body.binary();
+      this.#answered(askedAt);
     } catch (error) {
       if (signal.aborted) throw abortError(what, signal);
       access.forget();
-      const cause = limit.signal.aborted ? `it does not answer within ${timeoutMs} ms` : error;
+      if (limit.signal.aborted) this.#waitLonger();
+      const cause = limit.signal.aborted ? `it does not answer within ${patienceMs} ms` : error;
       throw unanswered(what, this.server, cause);
     } finally {
       cancel();

@@ -29,7 +29,6 @@ export interface NodeSourceOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly reading: ReadNodeOptions;
-  readonly timeoutMs: number;
   readonly silenceMs: number;
 }
 
@@ -93,7 +92,7 @@ export class NodeSource {
    * @throws HistoryLost, ApiFailure
    */
   async readOwn(name: string, known: string | undefined, signal: AbortSignal): Promise<NodeFacts | undefined> {
-    const { client, reading, timeoutMs } = this.#options;
+    const { client, reading } = this.#options;
     const version = Math.max(Number(this.#version ?? '0'), Number(known ?? '0'));
     const since = `resourceVersion=${version}&resourceVersionMatch=NotOlderThan`;
     const path = `${PATH}?fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}&${since}`;
@@ -103,7 +102,7 @@ export class NodeSource {
       for (const item of items.push(piece)) node = readNode(item, reading);
     };
     try {
-      await client.stream(path, take, () => timeoutMs, { what: `reading Node ${name}`, signal });
+      await client.stream(path, take, () => client.patienceMs, { what: `reading Node ${name}`, signal });
     } catch (error) {
       if (statusOf(error) !== 504) throw error;
       this.#version = undefined;

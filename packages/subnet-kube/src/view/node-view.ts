@@ -16,7 +16,6 @@ export interface NodeViewOptions {
   /** What the names of our annotations begin with. */
   readonly start: string;
   readonly ownName: OwnName;
-  readonly timeoutMs: number;
   readonly silenceMs: number;
   readonly spreadMs: number;
   /** From 0 up to, not including, 1: how much of the spread this host waits. `Math.random` unless told. */

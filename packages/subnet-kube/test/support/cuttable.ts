@@ -8,6 +8,7 @@ export class Cuttable {
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   #blocked = false;
   #silent = false;
+  #delayMs = 0;
   /** What the server has said and nobody has heard, for each connection that is held up. */
   #held: Map<Socket, Buffer> | undefined;
   /** Connections that have been made. */
@@ -34,10 +35,14 @@ export class Cuttable {
         from.destroy();
         to.destroy();
       };
-      for (const socket of pair) socket.on('error', end).on('close', end);
+      from.on('error', end).on('close', end);
+      // What was said before comes first.
+      const endLater = (): void => void (this.#delayMs > 0 ? setTimeout(end, this.#delayMs) : end());
+      to.on('error', endLater).on('close', endLater);
       from.on('data', (piece: Buffer) => to.write(piece));
       to.on('data', (piece: Buffer) => {
-        if (this.#held !== undefined)
+        if (this.#delayMs > 0) setTimeout(() => from.write(piece), this.#delayMs);
+        else if (this.#held !== undefined)
           this.#held.set(from, Buffer.concat([this.#held.get(from) ?? Buffer.alloc(0), piece]));
         else if (!this.#silent) from.write(piece);
       });
@@ -68,6 +73,11 @@ export class Cuttable {
   /** Lets nothing of the server through, and keeps connections. */
   silence(silent: boolean): void {
     this.#silent = silent;
+  }
+
+  /** Has everything that the server says come so many milliseconds later. */
+  delay(ms: number): void {
+    this.#delayMs = ms;
   }
 
   /** Keeps what the server says, until {@link pass} or for ever. */
