@@ -4,6 +4,8 @@ import {
   lastAddress,
   makePrefix,
   networkAddress,
+  parsePrefix,
+  prefixesOverlap,
   prefixLength,
   subnetAt,
   subnetCount,
@@ -11,6 +13,12 @@ import {
 } from './address/index.js';
 import { identityHash } from './identity-hash.js';
 import type { FamilyConf } from './net-conf/index.js';
+
+/**
+ * IPv4 addresses within IPv6 (RFC 4291, section 2.5.5.2). A wide network may contain them; nothing may be routed there, and
+ * flannel would write such a subnet into its key as one of IPv4.
+ */
+const MAPPED = parsePrefix('::ffff:0.0.0.0/96');
 
 /** Subnet numbers from `low` to `high`, both included. */
 interface Run {
@@ -45,8 +53,13 @@ export function pickSubnet(conf: FamilyConf, taken: Iterable<Prefix>, seed: stri
 /** Whether a subnet is one that {@link pickSubnet} could give: of the configured length, from SubnetMin to SubnetMax. */
 export function subnetFits(conf: FamilyConf, subnet: Prefix): boolean {
   if (addressFamily(subnet) !== addressFamily(conf.subnetMin) || prefixLength(subnet) !== conf.subnetLen) return false;
+  if (isMapped(subnet)) return false;
   const index = subnetIndex(conf.subnetMin, conf.subnetLen, networkAddress(subnet));
   return index >= 0n && index < subnetCount(conf.subnetMin, conf.subnetMax, conf.subnetLen);
+}
+
+function isMapped(subnet: Prefix): boolean {
+  return prefixLength(subnet) >= prefixLength(MAPPED) && prefixesOverlap(subnet, MAPPED);
 }
 
 /** Two words of hash: an IPv6 network can hold more subnets than one word counts. */
@@ -66,8 +79,8 @@ function occupancy({ subnetMin, subnetLen }: FamilyConf, taken: Iterable<Prefix>
   const family = addressFamily(subnetMin);
   const single = new Set<Prefix>();
   const runs: Run[] = [];
-  for (const prefix of taken) {
-    if (addressFamily(prefix) !== family) continue;
+  const note = (prefix: Prefix): void => {
+    if (addressFamily(prefix) !== family) return;
     const length = prefixLength(prefix);
     if (length === subnetLen) {
       single.add(prefix);
@@ -78,7 +91,9 @@ function occupancy({ subnetMin, subnetLen }: FamilyConf, taken: Iterable<Prefix>
       const high = subnetIndex(subnetMin, subnetLen, lastAddress(prefix));
       if (high >= 0n && low < count) runs.push({ low, high });
     }
-  }
+  };
+  for (const prefix of taken) note(prefix);
+  if (subnetLen >= prefixLength(MAPPED)) note(MAPPED);
   runs.sort((a, b) => (a.low < b.low ? -1 : a.low > b.low ? 1 : 0));
   return { single, runs };
 }

@@ -194,4 +194,18 @@ describe('fitting', () => {
   ])('%s: %s', (subnet, fits) => {
     expect(subnetFits(conf, parsePrefix(subnet))).toBe(fits);
   });
+
+  test('no subnet of IPv4 addresses within IPv6, also when the network contains them', () => {
+    const conf = ipv6({ IPv6Network: '::fffe:0:0/95', IPv6SubnetLen: 97 });
+    const seeds = Array.from({ length: 20 }, (_, at) => `host-${at}`);
+    // Of ::fffe:0:0/97 and three more, the first is never given, as in every network.
+    expect(new Set(seeds.map((seed) => pickSubnet(conf, [], seed)))).toEqual(
+      new Set([parsePrefix('::fffe:8000:0/97')]),
+    );
+    expect(pickSubnet(conf, [parsePrefix('::fffe:8000:0/97')], 'host')).toBeUndefined();
+    expect(subnetFits(conf, parsePrefix('::ffff:0.0.0.0/97'))).toBe(false);
+    expect(subnetFits(conf, parsePrefix('::fffe:8000:0/97'))).toBe(true);
+    // A subnet that is as wide or wider does contain them, and is one like others.
+    expect(subnetFits(ipv6({ IPv6Network: '::/48', IPv6SubnetLen: 64 }), parsePrefix('0:0:0:1::/64'))).toBe(true);
+  });
 });
