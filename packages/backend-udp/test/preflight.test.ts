@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
+import { OverlayError } from '@overlay/core';
 import type { Finding } from '@overlay/core';
 import type { Linux } from '@overlay/linux';
 import { choosePath } from '../dist/choose-path.js';
@@ -19,7 +20,7 @@ function kernel(refused: Partial<NativeBpf>, answer?: string): { linux: Linux; l
   const failures = new Map(answer === undefined ? [] : [[0, { errnoName: answer }]]);
   const linux = {
     alias: 'overlay:test',
-    session: { send: () => Promise.resolve(failures) },
+    session: { use: <T>(request: (port: object) => T) => request({ send: () => Promise.resolve(failures) }) },
     link: () => Promise.resolve(undefined),
   } as unknown as Linux;
   // Nothing reaches the real kernel: descriptors are made up.
@@ -90,6 +91,13 @@ describe('preflight of the kernel path', () => {
         remedy: 'load its modules (modprobe -a sch_ingress cls_bpf), or set DataPath to user',
       },
     ]);
+  });
+
+  test('does not take its own end for a lack of the kernel', async () => {
+    const { linux, load } = kernel({});
+    const aborted = new OverlayError('OVERLAY_ABORTED', 'sending to netlink: stopped before it was done');
+    Object.assign(linux, { session: { use: () => Promise.reject(aborted) } });
+    await expect(kernelPreflight(linux, load, { signal })).rejects.toBe(aborted);
   });
 
   test('says that the addon is not there', async () => {

@@ -41,7 +41,9 @@ export class Attachments {
 
   /** Why the kernel has no clsact qdisc; undefined if it has, or does not let us ask. Makes nothing. */
   async whyNone(signal: AbortSignal): Promise<NetlinkError | undefined> {
-    const refused = await this.#send(tryClsact(LOOPBACK), signal);
+    // Not by `send`, which counts what changes the kernel.
+    const failures = await this.session.use((port) => port.send([tryClsact(LOOPBACK)], { signal }));
+    const refused = failures.get(0);
     return refused?.errnoName === 'ENOENT' ? refused : undefined;
   }
 

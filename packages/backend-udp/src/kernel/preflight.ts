@@ -32,7 +32,8 @@ export async function kernelPreflight(
   try {
     await verify(load(), signal);
   } catch (error) {
-    if (!(error instanceof OverlayError)) throw error;
+    // That somebody has ended it says nothing of the kernel.
+    if (!(error instanceof OverlayError) || error.code === 'OVERLAY_ABORTED') throw error;
     const [message, ...remedies] = errorText(error).split('; ');
     findings.push({
       level: 'error',
