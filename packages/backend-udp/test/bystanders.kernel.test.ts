@@ -1,20 +1,40 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Address } from '@overlay/core';
 import type { LabPod } from '@overlay/lab';
-import type { UdpEnd } from './support/udp-pair.js';
-import { UdpPair, until } from './support/udp-pair.js';
+import { compareEchoes, serveEcho } from './support/echo-service.js';
+import type { UdpEnd } from './support/udp-hosts.js';
+import { UdpHosts } from './support/udp-hosts.js';
 
 /** Programs of classic BPF: one that no packet matches, and one that takes every packet and lets it pass. */
 const NONE = '1,6 0 0 0';
 const ALL = '1,6 0 0 4294967295';
+/** What those say that decide themselves (`da`): go on to the next one, or that is all (TC_ACT_UNSPEC, TC_ACT_OK). */
+const GO_ON = '1,6 0 0 4294967295';
+const PASS = '1,6 0 0 0';
+/** Before ours, and after them. */
+const [FIRST, LAST] = [1, 60];
 
-let pair: UdpPair;
+let pair: UdpHosts;
 let near: UdpEnd;
 let far: UdpEnd;
 
 async function open(dataPath: 'kernel' | 'user'): Promise<void> {
-  pair = await UdpPair.create({ dataPath });
+  pair = await UdpHosts.create({ dataPath });
   [near, far] = pair.ends;
-  await until('the pods reach each other', async () => (await pair.ping()) === 3);
+  await serveEcho(pair.lab, far.pod, to());
+  await pair.reached();
+}
+
+function to(): Address {
+  const address = far.pod.addresses.ipv4;
+  if (address === undefined) throw new Error('no address');
+  return address;
+}
+
+/** Has a program of classic BPF decide what becomes of packets on a device. */
+async function add(end: UdpEnd, device: string, direction: string, priority: number, code: string): Promise<void> {
+  const line = `tc filter add dev ${device} ${direction} prio ${priority} handle 0x1 bpf da bytecode`;
+  await end.host.exec([...line.split(' '), code]);
 }
 
 afterEach(() => pair[Symbol.asyncDispose](), 30_000);
@@ -49,7 +69,7 @@ describe.each(['kernel', 'user'] as const)('the %s path among others', (path) =>
     await near.exec('ip rule add fwmark 0x4000 table 99');
     await near.exec('ip route add blackhole default table 99');
     await near.exec('ip route add 10.244.2.0/24 dev flannel0 table 99');
-    expect(await pair.ping()).toBe(3);
+    await pair.reached();
     expect(await seenBy(far.pod, () => pair.ping(1))).toBe('10.244.1.0');
   });
 
@@ -58,7 +78,7 @@ describe.each(['kernel', 'user'] as const)('the %s path among others', (path) =>
       'nft',
       'add table ip t; add chain ip t post { type nat hook postrouting priority 100; }; add rule ip t post oifname "eth0" masquerade',
     ]);
-    expect(await pair.ping()).toBe(3);
+    await pair.reached();
     expect(await seenBy(far.pod, () => pair.ping(1))).toBe(near.pod.addresses.ipv4);
   });
 
@@ -68,20 +88,67 @@ describe.each(['kernel', 'user'] as const)('the %s path among others', (path) =>
         await end.exec(`sysctl -qw net.ipv4.conf.${device}.rp_filter=1`);
       }
     }
-    expect(await pair.ping()).toBe(3);
-    expect(await pair.ping(3, '-s', '4000')).toBe(3);
+    await pair.reached();
+    await pair.reached('-s', '4000');
+  });
+
+  test('programs of others before and after ours on all devices let everything pass', async () => {
+    for (const end of pair.ends) {
+      for (const device of ['eth0', 'flannel0']) {
+        // With the kernel path it is there.
+        await end.exec(`tc qdisc add dev ${device} clsact`, { check: false });
+        for (const direction of ['ingress', 'egress']) {
+          await add(end, device, direction, FIRST, GO_ON);
+          await add(end, device, direction, LAST, PASS);
+        }
+      }
+    }
+    await pair.reached();
+    expect(await compareEchoes(near.pod, 'tcp', to(), { from: 1, to: 200_001, step: 10_000 })).toBe(21);
+  });
+
+  test('queues that are put on the devices and deleted under traffic stop none of it', async () => {
+    await using bare = await pair.lab.capture(near.host, 'eth0', 'net 10.244.0.0/16 and not arp');
+    let changing = true;
+    const traffic = (async (): Promise<number> => {
+      let compared = 0;
+      while (changing)
+        compared += await compareEchoes(near.pod, 'tcp', to(), { from: 100_000, to: 500_000, step: 100_000 });
+      return compared;
+    })();
+    for (let round = 0; round < 3; round += 1) {
+      for (const device of ['eth0', 'flannel0']) {
+        for (const qdisc of ['root', 'clsact']) {
+          await near.exec(`tc qdisc replace dev ${device} ${qdisc === 'root' ? 'root pfifo limit 500' : qdisc}`);
+          await near.exec(`tc qdisc del dev ${device} ${qdisc}`);
+        }
+      }
+    }
+    changing = false;
+    expect(await traffic).toBeGreaterThanOrEqual(5);
+    await pair.reached();
+    expect(await bare.text()).toBe('');
   });
 
   test('packets with options, without fragments, of the full size and one byte more', async () => {
-    expect(await pair.ping(3, '-T', 'tsonly')).toBe(3);
-    expect(await pair.ping(3, '-M', 'do', '-s', String(1472 - 28))).toBe(3);
+    await pair.reached('-T', 'tsonly');
+    await pair.reached('-M', 'do', '-s', String(1472 - 28));
     expect(await pair.ping(3, '-M', 'do', '-s', String(1472 - 27))).toBe(0);
-    expect(await pair.ping(3, '-s', '6000')).toBe(3);
+    await pair.reached('-s', '6000');
   });
 });
 
 describe('the programs of the kernel path', () => {
   beforeEach(() => open('kernel'), 60_000);
+
+  test('give way to one that ends the matter before them, and are there again without it', async () => {
+    await using bare = await pair.lab.capture(near.host, 'eth0', 'net 10.244.0.0/16 and not arp');
+    await add(far, 'eth0', 'ingress', FIRST, PASS);
+    expect(await pair.ping(1)).toBe(0);
+    await far.exec(`tc filter del dev eth0 ingress prio ${FIRST}`);
+    await pair.reached();
+    expect(await bare.text()).toBe('');
+  }, 60_000);
 
   test('leave those of others on the interface alone, and take the qdisc away only if nobody else uses it', async () => {
     const own = async (): Promise<string> => (await far.exec('tc filter show dev eth0 ingress')).stdout;
@@ -89,7 +156,7 @@ describe('the programs of the kernel path', () => {
     const add = 'tc filter add dev eth0 ingress prio 1 handle 0x1 bpf bytecode'.split(' ');
     await far.host.exec([...add, NONE]);
     await far.host.exec([...'tc filter add dev eth0 ingress prio 10 handle 0x1 bpf bytecode'.split(' '), ALL]);
-    expect(await pair.ping()).toBe(3);
+    await pair.reached();
     await far.close({ remove: true });
     const left = await own();
     expect(left).toContain('pref 1 ');
@@ -98,7 +165,7 @@ describe('the programs of the kernel path', () => {
     await far.host.exec([...'tc filter add dev eth0 ingress prio 4 handle 0x1 bpf bytecode'.split(' '), NONE]);
     await far.reopen([near.lease]);
     expect(await own()).toMatch(/pref 3 .*overlay:default/);
-    await until('the pods reach each other', async () => (await pair.ping()) === 3);
+    await pair.reached();
     await far.close({ remove: true });
     expect(await own()).toMatch(/pref 1 [^]*pref 4 [^]*pref 10 /);
     for (const priority of [1, 4, 10]) await far.exec(`tc filter del dev eth0 ingress prio ${priority}`);

@@ -4,8 +4,8 @@ import type { DropReason } from '@overlay/backend-udp';
 import type { Lease } from '@overlay/core';
 import { until } from '@overlay/core/testing';
 import { echoRequest } from './support/packets.js';
-import type { UdpEnd } from './support/udp-pair.js';
-import { program, UdpPair } from './support/udp-pair.js';
+import type { UdpEnd } from './support/udp-hosts.js';
+import { UdpHosts, program } from './support/udp-hosts.js';
 
 const FAMILIES = ['ipv4', 'ipv6'] as const;
 /** The MTU of the pods' network: 1500 less 48. */
@@ -17,11 +17,11 @@ const NOWHERE = { ipv4: ['10.244.77.0/24', '10.244.77.1'], ipv6: ['fd44:0:0:77::
 const PATIENCE_S = '5';
 
 describe.each(['kernel', 'user'] as const)('the %s path', (dataPath) => {
-  let pair: UdpPair;
+  let pair: UdpHosts;
   let near: UdpEnd;
   let far: UdpEnd;
   beforeAll(async () => {
-    pair = await UdpPair.create({ families: FAMILIES, dataPath });
+    pair = await UdpHosts.create({ families: FAMILIES, dataPath });
     [near, far] = pair.ends;
   }, 60_000);
   afterAll(() => pair[Symbol.asyncDispose](), 30_000);
@@ -115,7 +115,7 @@ describe.each(['kernel', 'user'] as const)('the %s path', (dataPath) => {
       );
       expect((await near.exec('ip route show 10.244.9.0/24')).stdout).toBe('');
       near.network?.apply({ type: 'snapshot', leases: [far.lease] });
-      await near.network?.settled({ signal: AbortSignal.timeout(15_000) });
+      await near.network?.settled({ signal: AbortSignal.timeout(60_000) });
     });
 
     test.each(['enforce', 'off'])('two hosts that hold each other for its owner end it, Filter %s', async (Filter) => {

@@ -5,7 +5,7 @@ import { packetsOf } from './support/frames.js';
 import { ODD, sendOdd } from './support/odd-datagram.js';
 import type { OddDatagram } from './support/odd-datagram.js';
 import { checksum } from './support/packets.js';
-import { UdpPair } from './support/udp-pair.js';
+import { UdpHosts } from './support/udp-hosts.js';
 
 /** Nobody listens there: what comes is seen on the wire. */
 const PORT = 7100;
@@ -35,13 +35,13 @@ const SENT: Readonly<Record<string, { readonly family: Family; readonly odd?: st
 const REFUSED = 'looseSourceRoute';
 
 describe.each(['kernel', 'user'] as const)('the %s path carries', (dataPath) => {
-  let pair: UdpPair;
+  let pair: UdpHosts;
   let seen: readonly Buffer[] = [];
   const find = (name: string): Buffer | undefined => seen.find((packet) => packet.includes(`<${name}>`));
   const packet = (name: string): Buffer => find(name) ?? Buffer.alloc(0);
 
   beforeAll(async () => {
-    pair = await UdpPair.create({ families: ['ipv4', 'ipv6'], dataPath });
+    pair = await UdpHosts.create({ families: ['ipv4', 'ipv6'], dataPath });
     const [near, far] = pair.ends;
     await using capture = await pair.lab.capture(far.pod, 'eth0', 'ip or ip6');
     const datagrams = Object.entries(SENT).map(([name, { family, odd, bytes = 64 }]): OddDatagram => {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import type { Finding } from '@overlay/core';
-import { program } from './support/udp-pair.js';
+import { program } from './support/udp-hosts.js';
 
 /** What root finds who lacks these capabilities, of the checks that are about them. */
 async function findings(dataPath: string, lacking: readonly string[]): Promise<readonly Finding[]> {

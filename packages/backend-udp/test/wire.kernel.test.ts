@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
+import { until } from '@overlay/core/testing';
 import { packetsOf } from './support/frames.js';
 import { ODD, sendOdd } from './support/odd-datagram.js';
 import { checksum, echoRequest, emptyPacket } from './support/packets.js';
-import { UdpPair, until } from './support/udp-pair.js';
+import { UdpHosts } from './support/udp-hosts.js';
 
 describe('what leaves a host', () => {
   test.each<{ by: string; silent: boolean; dataPath?: 'kernel' | 'user' }>([
@@ -12,15 +13,15 @@ describe('what leaves a host', () => {
   ])(
     'by $by: one whole IP packet in each datagram, lengths, checksums and TTLs right',
     async ({ silent, dataPath = 'kernel' }) => {
-      await using pair = await UdpPair.create({ silent, dataPath });
+      await using pair = await UdpHosts.create({ silent, dataPath });
       const [near, far] = pair.ends;
-      await until('the pods reach each other', async () => (await pair.ping()) === 3);
+      await pair.reached();
       // So that checksums are there when the packet is captured, and segments are what is on the wire.
       if (!silent) await near.exec('ethtool -K eth0 tx off tso off gso off');
       await using capture = await pair.lab.capture(near.host, 'eth0', 'udp port 8285 and src 192.168.77.11');
-      expect(await pair.ping(3, '-s', '56')).toBe(3);
-      expect(await pair.ping(3, '-s', '1444')).toBe(3);
-      expect(await pair.ping(3, '-s', '5000')).toBe(3);
+      await pair.reached('-s', '56');
+      await pair.reached('-s', '1444');
+      await pair.reached('-s', '5000');
       await far.pod.exec(['sh', '-c', 'iperf3 -s -1 -D']);
       const iperf = ['iperf3', '-c', far.pod.addresses.ipv4 ?? '', '-n', '1M', '-b', '20M'];
       await until('a stream passed', async () => (await near.pod.exec(iperf, { check: false })).code === 0);
@@ -65,7 +66,7 @@ describe('what leaves a host', () => {
 
 describe.each(['kernel', 'user'] as const)('what comes to the %s path', (dataPath) => {
   test('may be without an outer checksum, over IPv6 too', async () => {
-    await using pair = await UdpPair.create({ families: ['ipv4', 'ipv6'], dataPath });
+    await using pair = await UdpHosts.create({ families: ['ipv4', 'ipv6'], dataPath });
     const [near, far] = pair.ends;
     const zero = 'udp[6:2] = 0 or (ip6[6] = 17 and ip6[46:2] = 0)';
     await using capture = await pair.lab.capture(near.host, 'eth0', `udp dst port 8285 and (${zero})`);

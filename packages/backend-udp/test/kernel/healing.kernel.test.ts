@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { until } from '@overlay/core/testing';
 import { ipv4FromNumber } from '@overlay/core';
 import type { Lease } from '@overlay/core';
 import { udpLease } from '@overlay/backend-udp';
-import type { UdpEnd } from '../support/udp-pair.js';
-import { UdpPair, until } from '../support/udp-pair.js';
+import type { UdpEnd } from '../support/udp-hosts.js';
+import { UdpHosts } from '../support/udp-hosts.js';
 
 interface ShownFilter {
   readonly options?: { readonly bpf_name?: string; readonly prog?: { readonly id: number } };
@@ -25,13 +26,13 @@ function tool(...argv: readonly string[]): unknown {
 }
 
 describe('the kernel path', () => {
-  let pair: UdpPair;
+  let pair: UdpHosts;
   let near: UdpEnd;
   let far: UdpEnd;
   const reached = (): Promise<boolean> => pair.ping(1).then((count) => count === 1);
 
   beforeEach(async () => {
-    pair = await UdpPair.create();
+    pair = await UdpHosts.create();
     [near, far] = pair.ends;
     await until('the pods reach each other', reached);
   }, 60_000);
@@ -165,10 +166,10 @@ describe('the kernel path', () => {
     await until('the pods reach each other', reached);
     process.stderr.write(`50,000 peers in ${(took / 1000).toFixed(2)} s\n`);
     far.network?.apply({ type: 'snapshot', leases: [near.lease] });
-    await far.network?.settled({ signal: AbortSignal.timeout(20_000) });
+    await far.network?.settled({ signal: AbortSignal.timeout(60_000) });
     expect(count('routes4', maps)).toBe(2);
     expect(await reached()).toBe(true);
-  }, 120_000);
+  }, 240_000);
 });
 
 function sorted(dump: unknown): readonly string[] {
@@ -177,10 +178,10 @@ function sorted(dump: unknown): readonly string[] {
 
 /** What leaves eth0 with an address of a pod and not in a datagram. */
 class Bare implements AsyncDisposable {
-  private constructor(private readonly capture: Awaited<ReturnType<UdpPair['lab']['capture']>>) {}
+  private constructor(private readonly capture: Awaited<ReturnType<UdpHosts['lab']['capture']>>) {}
 
   static async on(end: UdpEnd): Promise<Bare> {
-    return new Bare(await end.pair.lab.capture(end.host, 'eth0', 'net 10.244.0.0/16 and not arp'));
+    return new Bare(await end.hosts.lab.capture(end.host, 'eth0', 'net 10.244.0.0/16 and not arp'));
   }
 
   async packets(): Promise<readonly string[]> {

@@ -4,8 +4,8 @@ import process from 'node:process';
 import type { Address, Family } from '@overlay/core';
 import { SeededRandom } from '@overlay/core/testing';
 import { compareEchoes, serveEcho } from '../support/echo-service.js';
-import { program, UdpPair, until } from '../support/udp-pair.js';
-import type { UdpEnd } from '../support/udp-pair.js';
+import type { UdpEnd } from '../support/udp-hosts.js';
+import { UdpHosts, program } from '../support/udp-hosts.js';
 
 const FAMILIES = ['ipv4', 'ipv6'] as const;
 const PORT = 8285;
@@ -54,10 +54,10 @@ export interface RandomTrafficReport {
 export async function randomTraffic(options: RandomTrafficOptions): Promise<RandomTrafficReport> {
   const { dataPath, durationMs, seed, signal, onSample } = options;
   const random = new SeededRandom(seed);
-  await using pair = await UdpPair.create({ hosts: 3, families: FAMILIES, dataPath });
+  await using pair = await UdpHosts.create({ stranger: true, families: FAMILIES, dataPath });
   const [near, far] = pair.ends;
   for (const family of FAMILIES) await serveEcho(pair.lab, far.pod, addressOf(far, family));
-  await until('the pods reach each other', async () => (await pair.ping()) > 0);
+  await pair.reached();
 
   const steps: Record<string, number> = {};
   const wrong: string[] = [];

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { ping } from '@overlay/lab';
+import { until } from '@overlay/core/testing';
 import { UdpHosts } from '../support/udp-hosts.js';
 
 const HEAL_MS = 30_000;
@@ -13,51 +13,39 @@ const REOPENING = fileURLToPath(new URL('../support/reopening.js', import.meta.u
 let hosts: UdpHosts;
 afterEach(() => hosts[Symbol.asyncDispose]());
 
-async function reached(): Promise<boolean> {
-  const [pod] = hosts.hosts[0].host.pods;
-  const to = hosts.hosts[1].host.pods[0].addresses.ipv4;
-  if (to === undefined) throw new Error('no address');
-  for (const end = Date.now() + HEAL_MS; Date.now() < end;) {
-    const { received } = await ping(pod, to, { count: 1 });
-    if (received > 0) return true;
-  }
-  return false;
-}
-
 async function links(argv: string): Promise<{ ifindex: number; mtu: number; ifalias?: string; flags: string[] }[]> {
-  const { stdout } = await hosts.hosts[0].host.exec(['ip', '-d', '-j', ...argv.split(' ')]);
+  const { stdout } = await hosts.ends[0].host.exec(['ip', '-d', '-j', ...argv.split(' ')]);
   return JSON.parse(stdout) as Awaited<ReturnType<typeof links>>;
 }
 
 describe('the device of the user path', () => {
   test('is made again when it was deleted, with all that was on it', async () => {
-    hosts = await UdpHosts.create({ hosts: [{}, {}], families: ['ipv4'] });
-    const [{ host }] = hosts.hosts;
-    expect(await reached()).toBe(true);
+    hosts = await UdpHosts.create({ dataPath: 'user' });
+    const [{ host }] = hosts.ends;
+    await hosts.reached();
     const [before] = await links('link show flannel0');
     expect(before).toMatchObject({ mtu: 1472, ifalias: 'overlay:default', linkinfo: { info_kind: 'tun' } });
     await host.exec(['ip', 'link', 'del', 'flannel0']);
-    expect(await reached()).toBe(true);
+    await hosts.reached();
     const [after] = await links('link show flannel0');
     expect(after.ifindex).not.toBe(before.ifindex);
     expect(after).toMatchObject({ mtu: 1472, ifalias: 'overlay:default' });
   }, 180_000);
 
   test('is mended when it was changed', async () => {
-    hosts = await UdpHosts.create({ hosts: [{}, {}], families: ['ipv4'] });
-    const [{ host }] = hosts.hosts;
+    hosts = await UdpHosts.create({ dataPath: 'user' });
+    const [{ host }] = hosts.ends;
     await host.exec(['ip', 'link', 'set', 'flannel0', 'mtu', '1300', 'down']);
-    expect(await reached()).toBe(true);
-    const end = Date.now() + HEAL_MS;
-    while ((await links('link show flannel0'))[0].mtu !== 1472 && Date.now() < end);
+    await hosts.reached();
+    await until('the MTU is mended', async () => (await links('link show flannel0'))[0].mtu === 1472, HEAL_MS);
     const [after] = await links('link show flannel0');
     expect(after.mtu).toBe(1472);
     expect(after.flags).toContain('UP');
   }, 180_000);
 
   test('costs no processor time while there are no packets', async () => {
-    hosts = await UdpHosts.create({ hosts: [{}], families: ['ipv4'] });
-    const [{ host }] = hosts.hosts;
+    hosts = await UdpHosts.create({ dataPath: 'user' });
+    const [{ host }] = hosts.ends;
     const clockTicks = (): number => {
       const threads = readdirSync('/proc/self/task').map((id) => readFileSync(`/proc/self/task/${id}/stat`, 'utf8'));
       // utime and stime, fields 14 and 15 of proc(5), the name in parentheses being the second.
@@ -73,8 +61,8 @@ describe('the device of the user path', () => {
   }, 180_000);
 
   test('and the engine end and begin again 1,000 times without leaving a thread, a descriptor or memory', async () => {
-    hosts = await UdpHosts.create({ hosts: [{}], families: ['ipv4'] });
-    const [{ host }] = hosts.hosts;
+    hosts = await UdpHosts.create({ dataPath: 'user' });
+    const [{ host }] = hosts.ends;
     // A process of its own: what the allocator does depends on all that happened in a process before.
     const { stdout } = await host.exec([process.execPath, REOPENING, '1000']);
     const { before, after } = JSON.parse(stdout) as Record<'before' | 'after', Record<string, number>>;
