@@ -4,13 +4,33 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 /*
  * The kernel carries packets before any process runs, and the threads that do it here are to come close: while the host is
  * busy, pods would else wait for their network. Not allowed, it is done without.
  */
 #define NICENESS (-15)
+/* The shortest there is: who asks for less at a time is let in sooner, from Linux 6.12 on (kernel/sched/syscalls.c). */
+#define SLICE_NS 100000
+
+static void claim_processor(void) {
+  (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread alone */
+  /* struct sched_attr of linux/sched/types.h, which some C libraries define too, and others do not. */
+  struct {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+  } wanted = {.size = sizeof wanted,
+              .policy = SCHED_OTHER,
+              .nice = getpriority(PRIO_PROCESS, 0),
+              .runtime = SLICE_NS};
+  (void)syscall(SYS_sched_setattr, 0, &wanted, 0);
+}
 
 enum source { SOURCE_WAKE, SOURCE_TUN, SOURCE_IPV4, SOURCE_IPV6, SOURCES };
 
@@ -32,11 +52,22 @@ static void look_everywhere(const struct worker *worker, bool lost, struct readi
  * nothing. What it did last tells what to expect: an answer to what was sent comes sooner than the next request.
  */
 #define LOOKING_NS 100000
+/*
+ * To look is to yield to others meanwhile, and those may keep the processor for long, while one who sleeps is given it
+ * when he is woken. So when they did, a thread does without looking for so long.
+ */
+#define SHARING_NS 30000000
 
 static uint64_t nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Yields the processor. Whether others kept it for longer than a packet takes. */
+static bool was_away(uint64_t now) {
+  sched_yield();
+  return nanoseconds() - now > LOOKING_NS;
 }
 
 /* Sleeps until there is something to do. Without a device what arrives is still read, and thrown away and counted. */
@@ -94,9 +125,10 @@ void *worker_run(void *argument) {
   struct grace *grace = &shared->peers.grace;
   struct readiness ready;
   bool lost = false, idle = false;
-  uint64_t since = 0; /* when it had nothing more to do */
+  uint64_t since = 0;  /* when it had nothing more to do */
+  uint64_t shares = 0; /* until when others need the processor */
   look_everywhere(worker, lost, &ready);
-  (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread alone */
+  claim_processor();
   while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
     grace_round(grace, worker->number);
     enum last last = worker->last;
@@ -111,9 +143,9 @@ void *worker_run(void *argument) {
     idle = true;
     grace_wait(grace, worker->number);
     if (now - since >= LOOKING_NS) worker->looks[worker->last] = false;
-    if (worker->looks[worker->last]) {
+    if (worker->looks[worker->last] && now >= shares) {
       /* In a stream there mostly is more already; a single packet is something that others have to do with now. */
-      if (done != TURN_DONE) sched_yield();
+      if (done != TURN_DONE && was_away(now)) shares = nanoseconds() + SHARING_NS;
       look_everywhere(worker, lost, &ready);
     } else {
       sleep_until_ready(worker, lost, &ready);
