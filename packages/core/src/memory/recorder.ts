@@ -19,8 +19,9 @@ export interface RecorderOptions {
   readonly confirmedAt: () => number | undefined;
 }
 
-/** How long changes are gathered before they are written. */
+/** How long changes are gathered before they are written; up to the longest while more keep coming, as at a cluster's start. */
 const GATHER_MS = 1_000;
+const LONGEST_GATHER_MS = 8_000;
 /** After the start others are busy. Nothing is lost before: the memory of the last run is still there. */
 const SETTLE_MS = 3_000;
 /** How often it is written that everything is still so. */
@@ -34,7 +35,7 @@ const PART = 256;
 
 /**
  * Writes down what the store says: everything once after the start, then what changes, and everything again when that has
- * become as long. Nothing is held for this but the changes of a second. What cannot be written is told once and tried again.
+ * become as long. Nothing is held for this but the changes of some seconds. What cannot be written is told once and tried again.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -53,6 +54,9 @@ export class Recorder {
   #length = 0;
   #added = 0;
   #recordedAt: number | undefined;
+  #gatherMs = GATHER_MS;
+  /** When something was written last. */
+  #writtenAt = -Infinity;
   #cancelTimer: (() => void) | undefined;
   #due = Infinity;
   #writing: Promise<void> | undefined;
@@ -110,7 +114,7 @@ export class Recorder {
   }
 
   #soon(): void {
-    this.#at(this.#everything ? SETTLE_MS : GATHER_MS);
+    this.#at(this.#everything ? SETTLE_MS : this.#gatherMs);
   }
 
   #at(ms: number): void {
@@ -140,7 +144,7 @@ export class Recorder {
       this.#writing = undefined;
       const { clock } = this.#options;
       if (this.#due === -Infinity || this.#ending.signal.aborted) return;
-      const ms = this.#trouble ? this.#backoff.next() : this.#isDirty() ? GATHER_MS : CONFIRM_MS;
+      const ms = this.#trouble ? this.#backoff.next() : this.#isDirty() ? this.#gatherMs : CONFIRM_MS;
       this.#schedule(clock.now() + ms, ms);
     });
     return this.#writing;
@@ -201,9 +205,18 @@ export class Recorder {
     const entries: Entry[] = [...(this.#configChanged || this.#ownChanged ? this.#ownEntries() : [])];
     for (const [key, lease] of this.#changes) entries.push(lease ? { type: 'set', lease } : { type: 'delete', key });
     this.#changes = new Map();
+    this.#pace();
     const text = this.#text([...entries, ...this.#confirmation()]);
     this.#added += text.length;
     await file.append(text, { signal: this.#ending.signal });
+  }
+
+  /** Writes that follow each other become rarer, up to a limit; a change after some rest is written soon. */
+  #pace(): void {
+    const now = this.#options.clock.now();
+    const rested = now - this.#writtenAt > 2 * this.#gatherMs;
+    this.#gatherMs = rested ? GATHER_MS : Math.min(2 * this.#gatherMs, LONGEST_GATHER_MS);
+    this.#writtenAt = now;
   }
 
   #ownEntries(): Entry[] {

@@ -85,6 +85,27 @@ describe('what the store says is written down', () => {
     recorded.expectAll();
   });
 
+  test('more seldom while changes keep coming, and soon again after a rest', async () => {
+    const recorded = await new Recorded().start();
+    for (let at = 0; at < 60_000; at += 200) {
+      recorded.set(peer('n1', '10.244.1.0/24', (at / 200) % 200));
+      await recorded.clock.advance(200);
+    }
+    // After 1, 2, 4 and then every 8 seconds.
+    expect(recorded.file.appended).toBeGreaterThan(7);
+    expect(recorded.file.appended).toBeLessThan(11);
+    await recorded.clock.advance(30_000);
+    recorded.expectAll();
+    const before = recorded.file.appended;
+    recorded.set(peer('n1', '10.244.1.0/24', 201));
+    await recorded.clock.advance(8_000);
+    await recorded.clock.advance(30_000);
+    recorded.set(peer('n1', '10.244.1.0/24', 202));
+    await recorded.clock.advance(1_000);
+    expect(recorded.file.appended).toBe(before + 2);
+    recorded.expectAll();
+  });
+
   test('anew when the additions are as long, so that it stays as long as what it says', async () => {
     const recorded = await new Recorded().start();
     let longest = 0;
@@ -97,6 +118,7 @@ describe('what the store says is written down', () => {
     expect(recorded.file.replaced).toBeGreaterThan(1);
     expect(recorded.file.replaced).toBeLessThan(20);
     expect(longest).toBeLessThan(600_000);
+    await recorded.clock.advance(10_000);
     recorded.expectAll();
   });
 
