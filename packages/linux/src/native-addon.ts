@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { OverlayError } from '@overlay/core';
 
@@ -26,7 +27,8 @@ function candidates({ file, base }: NativeAddon): string[] {
 }
 
 /**
- * Loads a native addon and gives what it exports. Node keeps it loaded, so that calling this again is cheap.
+ * Loads a native addon and gives what it exports: the same each time, for Node keeps what was required. (What
+ * `process.dlopen` gives is made anew at each call, and stays until the process ends.)
  *
  * @throws OverlayError `OVERLAY_NATIVE_MISSING` when it is not there or cannot be loaded.
  */
@@ -41,9 +43,8 @@ export function loadAddon(addon: NativeAddon): unknown {
         `install a release that has it, or build it with ${build}`,
     );
   }
-  const module = { exports: {} };
   try {
-    process.dlopen(module, path);
+    return createRequire(path)(path) as unknown;
   } catch (error) {
     throw new OverlayError(
       'OVERLAY_NATIVE_MISSING',
@@ -52,5 +53,4 @@ export function loadAddon(addon: NativeAddon): unknown {
       { cause: error },
     );
   }
-  return module.exports;
 }

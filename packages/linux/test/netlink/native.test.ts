@@ -54,6 +54,10 @@ test('the one in the package is found and has its functions', () => {
   ]);
 });
 
+test('it is loaded once, however often it is asked for', () => {
+  expect(loadNative()).toBe(loadNative());
+});
+
 test('misuse of the addon is an exception, not a crash', () => {
   const native = loadNative();
   const wrong = native as unknown as Record<string, (...args: unknown[]) => unknown>;
