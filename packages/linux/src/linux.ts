@@ -81,7 +81,10 @@ export interface LinuxPreflightWish extends Pick<BackendInit, 'netConf'> {
   readonly signal: AbortSignal;
   /** The kernel's name for the sort of device that is to be made: `vxlan`. */
   readonly kind?: string;
-  /** The UDP port of a tunnel, its VNI if it has one, and the names of its devices. */
+  /**
+   * The UDP port of a tunnel, the names of its devices, and the VNI where these are VXLANs: 0 for one that takes it from the
+   * routes (`external`). Without a VNI any VXLAN at that port is another's.
+   */
   readonly tunnel?: { readonly port: number; readonly vni?: number; readonly names: readonly string[] };
 }
 

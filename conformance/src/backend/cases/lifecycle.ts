@@ -90,19 +90,19 @@ async function twoBeside(context: BackendTestContext): Promise<ReturnType<typeof
   await settle(second.network);
   const both = await host.view();
   notEqual(both.minus(one).size, 0, 'the second network put nothing in place');
-  deepEqual(one.minus(both).items, [], 'the second network changed objects of the first');
+  deepEqual(one.lostIn(both), [], 'the second network changed objects of the first');
   // Either one removes its peer, and everything that bears its marks without being wanted.
   first.network.apply({ type: 'snapshot', leases: [] });
   first.attachment.audit();
   await settle(first.network);
   const theirs = both.minus(one);
-  deepEqual(theirs.minus(await host.view()).items, [], 'the first network removed objects of the second');
+  deepEqual(theirs.lostIn(await host.view()), [], 'the first network removed objects of the second');
   const left = await host.view();
   second.network.apply({ type: 'snapshot', leases: [] });
   await settle(second.network);
   first.network.apply({ type: 'snapshot', leases: [await world.leaseOf(spare, FIRST_UNUSED)] });
   await settle(first.network);
-  deepEqual(one.minus(await host.view()).items, [], 'the second network removed objects of the first');
+  deepEqual(one.lostIn(await host.view()), [], 'the second network removed objects of the first');
   notEqual(left.minus(await host.view()).size, 0, 'the peer of the second network stayed');
 }
 

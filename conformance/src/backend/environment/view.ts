@@ -59,6 +59,14 @@ export class View {
     ];
   }
 
+  /** What is here and not the same in the other one, each with what is there in its place. */
+  lostIn(other: View): readonly string[] {
+    return this.minus(other).items.map(({ key, text }) => {
+      const now = other.#items.get(key);
+      return now === undefined ? text : `${text}; in its place: ${now.text}`;
+    });
+  }
+
   /** Whether an address shows in any object. */
   mentions(address: Address): boolean {
     const inBytes = Buffer.from(addressBytes(address));

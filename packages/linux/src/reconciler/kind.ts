@@ -62,14 +62,22 @@ export interface DumpFilter {
 
 /**
  * One sort of kernel object: how to read, compare, write and watch it. The reconciler does the rest. A package may bring
- * kinds of its own (BPF maps, nft sets, WireGuard peers).
+ * kinds of its own (BPF maps, nft sets, WireGuard peers), and adds them by `Reconciler.add` before it wants any.
+ *
+ * What the kernel does by itself is for each kind to notice: a device that goes down or loses an address drops routes
+ * without a notification. Notifications of what a `Linux` writes itself are left out, so a kind that shares objects
+ * with another one has to tell that one by itself.
  *
  * Wanted and found objects have one type `D`; a found one states every attribute, a wanted one those that matter.
  */
 export interface Kind<D extends KernelObject = KernelObject> {
   /** The value of {@link KernelObject.kind}. */
   readonly name: string;
-  /** Kinds are written in ascending order of rank, and removed in descending order. */
+  /**
+   * Kinds are written in ascending order of rank, and removed in descending order. Those of this package have 0 (links),
+   * 1 (settings), 2 (addresses), 3 (neighbours), 4 (forwarding entries) and 5 (routes); numbers between them are free, and
+   * several kinds may have one.
+   */
   readonly rank: number;
   /** The kernel's own key of an object: two objects with one key cannot exist at once. */
   key(object: D): string;

@@ -3,6 +3,7 @@ import type { NetworkNode } from '@overlay/lab';
 import type { ViewItem } from '../view.js';
 import { View } from '../view.js';
 import { bpfItems } from './read-bpf.js';
+import { shownJson } from './shown-json.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -19,7 +20,7 @@ const COMMANDS = [
 /** The links, addresses, routes, permanent neighbours and tunnel forwarding entries of a namespace at one moment. */
 export async function readView(node: NetworkNode): Promise<View> {
   const { stdout } = await node.exec(['sh', '-ec', COMMANDS.join(`; echo '${SEPARATOR}';`)]);
-  const [links, addresses, ipv4, ipv6, neighbours, fdb] = stdout.split(SEPARATOR).map(parse);
+  const [links, addresses, ipv4, ipv6, neighbours, fdb] = stdout.split(SEPARATOR).map(shownJson);
   return new View([
     ...links.map(linkItem),
     ...addresses.flatMap(addressItems),
@@ -30,13 +31,6 @@ export async function readView(node: NetworkNode): Promise<View> {
     ...fdb.filter((entry) => entry.dst !== undefined).map(fdbItem),
     ...(await bpfItems(node)),
   ]);
-}
-
-function parse(text: string): readonly Json[] {
-  const trimmed = text.trim();
-  if (trimmed === '') return [];
-  // `ip` writes {} for what it filtered away.
-  return (JSON.parse(trimmed) as Json[]).filter((item) => Object.keys(item).length > 0);
 }
 
 function pick(json: Json, names: readonly string[]): string {
@@ -71,7 +65,7 @@ function isSettled(info: Json): boolean {
 
 function routeItem(raw: Json, family: Family): ViewItem {
   const key = `${family} route ${String(raw.dst)} metric ${Number(raw.metric ?? 0)}`;
-  const rest = pick(raw, ['type', 'gateway', 'dev', 'protocol', 'scope', 'prefsrc', 'flags', 'metrics']);
+  const rest = pick(raw, ['type', 'gateway', 'dev', 'protocol', 'scope', 'prefsrc', 'flags', 'metrics', 'encap']);
   // A route without carrier is told so by a flag that comes and goes.
   const text = `${key} ${rest.replaceAll('"linkdown"', '')}`;
   return { kind: 'route', key, device: String(raw.dev), family, text, raw };
