@@ -118,7 +118,7 @@ describe.each(['kernel', 'user'] as const)('the %s path', (dataPath) => {
       await near.network?.settled({ signal: AbortSignal.timeout(60_000) });
     });
 
-    test.each(['enforce', 'count'])(
+    test.each(['enforce', 'count', 'off'])(
       'two hosts that hold each other for its owner end it, Filter %s',
       async (Filter) => {
         for (const end of pair.ends) {

@@ -32,12 +32,15 @@ static long (*const redirect_neigh)(__u32 ifindex, void *params, int length, __u
 
 // Reads a value out of the packet, 0 if it is there: without a call if it lies in the packet's first piece, as headers do
 // unless a driver leaves them in a page. Calls were half of what the program cost for each packet, where returns are slow
-// (mitigations of the processor).
+// (mitigations of the processor). What the call fills is set to zero first: the verifier of Linux 6.18, when it looks back for
+// where a value came from, passes over such calls, and refuses the program (EFAULT, "stack slot 1, total slots 0") when it
+// comes to where the stack was not in use yet.
 #define LOAD(skb, offset, to)                                                                  \
 	({                                                                                         \
 		void *data_ = (void *)(long)(skb)->data + (offset);                                    \
 		bool near_ = data_ + sizeof(*(to)) <= (void *)(long)(skb)->data_end;                   \
 		if (near_) *(to) = *(typeof(*(to)) *)data_;                                            \
+		if (!near_) __builtin_memset(to, 0, sizeof(*(to)));                                    \
 		near_ ? 0 : skb_load(skb, offset, to, sizeof(*(to)));                                  \
 	})
 

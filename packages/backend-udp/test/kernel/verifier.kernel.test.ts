@@ -1,0 +1,47 @@
+// The kernel looks at a program anew for each configuration, since what it does not need is left out of it.
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { parseAddress, parseMac, parsePrefix } from '@overlay/core';
+import { BpfObject } from '../../dist/kernel/bpf-object.js';
+import type { ProgramConfig } from '../../dist/kernel/layout.js';
+import { BpfMaps } from '../../dist/kernel/maps.js';
+import { loadNativeBpf } from '../../dist/kernel/native.js';
+
+const native = loadNativeBpf();
+const object = new BpfObject(native);
+let maps: BpfMaps;
+beforeAll(() => {
+  maps = BpfMaps.open(object, []);
+});
+afterAll(() => maps.close());
+
+const IPV4 = { address: parseAddress('192.0.2.1'), subnet: parsePrefix('10.244.1.0/24') };
+const IPV6 = { address: parseAddress('2001:db8::1'), subnet: parsePrefix('fd00:244:0:1::/64') };
+/** What may be set, or not: both families of pods over either or both of the underlay. */
+const FAMILIES = [
+  { name: 'IPv4', addresses: { ipv4: IPV4.address }, subnets: { ipv4: IPV4.subnet } },
+  { name: 'IPv6', addresses: { ipv6: IPV6.address }, subnets: { ipv6: IPV6.subnet } },
+  {
+    name: 'both',
+    addresses: { ipv4: IPV4.address, ipv6: IPV6.address },
+    subnets: { ipv4: IPV4.subnet, ipv6: IPV6.subnet },
+  },
+  { name: 'both over IPv4', addresses: { ipv4: IPV4.address }, subnets: { ipv4: IPV4.subnet, ipv6: IPV6.subnet } },
+  { name: 'both over IPv6', addresses: { ipv6: IPV6.address }, subnets: { ipv4: IPV4.subnet, ipv6: IPV6.subnet } },
+  { name: 'no address, as in a trial', addresses: {}, subnets: {} },
+];
+const FILTERS = ['enforce', 'count', 'off'] as const;
+const CASES = FAMILIES.flatMap(({ name, ...config }) =>
+  FILTERS.flatMap((filter) =>
+    (['ingress', 'egress'] as const).map((direction) => ({ name, filter, direction, config })),
+  ),
+);
+
+test.each(CASES)('the program for $direction is taken: $name, filter $filter', ({ config, filter, direction }) => {
+  const whole: ProgramConfig = {
+    ...{ tunnel: 3, entry: 4, underlay: 2, port: 8285, filter, ...config },
+    ...{ tunnelMac: parseMac('02:00:00:00:00:01'), entryMac: parseMac('02:00:00:00:00:02') },
+  };
+  const fd = object.load(direction, whole, maps.fds);
+  expect(fd).toBeGreaterThan(0);
+  native.close(fd);
+});
