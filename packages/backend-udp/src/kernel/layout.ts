@@ -33,7 +33,8 @@ export interface ProgramConfig {
 
 /** Bytes of `struct config`. */
 export const CONFIG_BYTES = 96;
-const FILTERS: readonly FilterMode[] = ['off', 'count', 'enforce'];
+/** In the order of `enum filter`. */
+export const FILTERS: readonly FilterMode[] = ['off', 'count', 'enforce'];
 
 /** @param version Tells bytecodes apart: eight bytes. */
 export function encodeConfig(config: ProgramConfig, version: Uint8Array): Uint8Array {

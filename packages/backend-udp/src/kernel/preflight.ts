@@ -1,6 +1,7 @@
 import { errorText, OverlayError } from '@overlay/core';
-import type { Finding, Host, Mac } from '@overlay/core';
+import type { Address, Finding, Host, Mac, Prefix } from '@overlay/core';
 import type { Linux } from '@overlay/linux';
+import { FILTERS } from './layout.js';
 import type { ProgramConfig } from './layout.js';
 import { BpfMaps } from './maps.js';
 import type { UdpKernel } from './udp-kernel.js';
@@ -9,18 +10,21 @@ const CHECK = 'udp-kernel';
 /** ARPHRD_ETHER of linux/if_arp.h. */
 const ETHERNET = 1;
 
-/** A configuration with which nothing passes, to have the programs verified. */
-const TRIAL: ProgramConfig = {
+/**
+ * Configurations to have the programs verified with. The verifier passes over what a configuration does not need, so these
+ * need everything that there is: both families, inside and outside, and each filter. Addresses are those for examples.
+ */
+export const TRIALS: readonly ProgramConfig[] = FILTERS.map((filter) => ({
   tunnel: 1,
-  entry: 1,
-  underlay: 1,
+  entry: 2,
+  underlay: 3,
   port: 1,
-  filter: 'enforce',
-  addresses: {},
-  subnets: {},
+  filter,
+  addresses: { ipv4: '192.0.2.1' as Address, ipv6: '2001:db8::1' as Address },
+  subnets: { ipv4: '198.51.100.0/24' as Prefix, ipv6: '2001:db8:1::/64' as Prefix },
   tunnelMac: '02:00:00:00:00:01' as Mac,
   entryMac: '02:00:00:00:00:02' as Mac,
-};
+}));
 
 /** Whether the kernel takes the programs and has where to put them, and the interface has the headers that they expect. */
 export async function kernelPreflight(
@@ -54,14 +58,16 @@ export async function kernelPreflight(
   return findings;
 }
 
-/** Loads both programs and lets them go again, and asks for their place. Throws OverlayError. */
+/** Loads the programs and lets them go again, and asks for their place. Throws OverlayError. */
 async function verify(kernel: UdpKernel, signal: AbortSignal): Promise<void> {
   // What the kernel has taken once it takes again, and asking costs it tens of milliseconds.
   if (kernel.isVerified) return;
   const { object, native, attachments } = kernel;
   const maps = BpfMaps.open(object, []);
   try {
-    for (const direction of ['egress', 'ingress'] as const) native.close(object.load(direction, TRIAL, maps.fds));
+    // Only what comes in is filtered.
+    native.close(object.load('egress', TRIALS[0], maps.fds));
+    for (const trial of TRIALS) native.close(object.load('ingress', trial, maps.fds));
   } finally {
     maps.close();
   }
