@@ -51,8 +51,8 @@ export function routeKind(kernel: UdpKernel, clock: Clock = systemClock): Kind<U
     watch(sink) {
       let cancel: () => void;
       const look = (): void => {
-        if (table.isDamaged()) sink.lost();
         cancel = clock.after(AUDIT_MS, look);
+        if (table.isDamaged()) sink.lost();
       };
       cancel = clock.after(AUDIT_MS, look);
       return () => cancel();
@@ -120,7 +120,13 @@ class RouteTable {
   /** Whether something has changed that we have not written; after writes of ours that cannot be told, and counts as true. */
   isDamaged(): boolean {
     if (!this.kernel.isOpen) return false;
-    return this.#digest === undefined || this.#look() !== this.#digest;
+    try {
+      return this.#digest === undefined || this.#look() !== this.#digest;
+    } catch (error) {
+      // What cannot be read is read again by the reconciler, which says so if it still cannot.
+      if (error instanceof OverlayError) return true;
+      throw error;
+    }
   }
 
   #look(): string {
