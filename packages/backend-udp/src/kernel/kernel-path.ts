@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { addressBits, addressFamily, deriveMac, FAMILIES, makePrefix } from '@overlay/core';
 import type { Finding, Mac } from '@overlay/core';
 import type { KernelObject, Linux, LinkObject, OwnMark } from '@overlay/linux';
@@ -6,6 +7,7 @@ import type { DataPath, DataPathContext, DataPathStatus, OpenDataPath, UdpDevice
 import { readCounters, readStrays } from './counters.js';
 import { offloadKind } from './offload-kind.js';
 import type { OffloadObject } from './offload-kind.js';
+import type { Stray } from './layout.js';
 import { kernelPreflight } from './preflight.js';
 import { programKind } from './program-kind.js';
 import type { ProgramObject, ProgramSettings } from './program-kind.js';
@@ -126,7 +128,8 @@ class KernelPath implements OpenDataPath {
     } catch {
       // The devices are on their way.
     }
-    return { counters: readCounters(maps), offloads, findings: readStrays(maps).map(strayFinding) };
+    const findings = readStrays(maps, process.hrtime.bigint()).map(strayFinding);
+    return { counters: readCounters(maps), offloads, findings };
   }
 
   close(): Promise<void> {
@@ -139,11 +142,11 @@ class KernelPath implements OpenDataPath {
   }
 }
 
-function strayFinding({ outer, inner, packets }: ReturnType<typeof readStrays>[number]): Finding {
+function strayFinding({ outer, endpoint, inner, packets }: Stray): Finding {
   return {
     level: 'warning',
     check: 'udp-sender',
-    message: `packets of ${inner} come from ${outer}, an address that its host does not publish (${packets} so far)`,
+    message: `packets of ${inner} come from ${outer}, and its host publishes ${endpoint} (${packets} so far)`,
     remedy: 'give that host --public-ip with the address that others see (it is behind NAT, or has a second address)',
   };
 }

@@ -150,22 +150,32 @@ export const COUNTERS: readonly (
   { passed: 'wrong-destination' },
 ];
 
-/** Bytes of `struct traffic` and `struct stray_key`. */
+/** Bytes of `struct traffic`, `struct stray_key` and `struct stray`. */
 export const TRAFFIC_BYTES = 16;
 export const STRAY_KEY_BYTES = 36;
-export const STRAY_BYTES = 8;
+export const STRAY_BYTES = 40;
 
 /** A peer's packets that came from an address which it does not publish. */
 export interface Stray {
-  /** The outer and the inner source. */
   readonly outer: Address;
+  /** What it publishes. */
+  readonly endpoint: Address;
+  /** The inner source of the last one. */
   readonly inner: Address;
   readonly packets: number;
+  /** When the last one came: nanoseconds of CLOCK_MONOTONIC. */
+  readonly last: bigint;
 }
 
 export function readStray(keys: Uint8Array, keyAt: number, values: Uint8Array, at: number): Stray {
-  const address = (offset: number, flag: number): Address =>
-    formatAddress(keys, keyAt + offset, keys[keyAt + flag] === 1 ? 16 : 4);
-  const packets = Number(new DataView(values.buffer, values.byteOffset + at, 8).getBigUint64(0, true));
-  return { outer: address(0, 32), inner: address(16, 33), packets };
+  const address = (bytes: Uint8Array, from: number, isIPv6: number): Address =>
+    formatAddress(bytes, from, isIPv6 === 1 ? 16 : 4);
+  const value = new DataView(values.buffer, values.byteOffset + at, STRAY_BYTES);
+  return {
+    outer: address(keys, keyAt, keys[keyAt + 32]),
+    endpoint: address(keys, keyAt + 16, keys[keyAt + 33]),
+    inner: address(values, at + 16, value.getUint8(32)),
+    packets: Number(value.getBigUint64(0, true)),
+    last: value.getBigUint64(8, true),
+  };
 }

@@ -69,6 +69,12 @@ export class BpfMaps {
     attempt(`writing the BPF map ${name}`, () => this.object.native.remove(this.#fd(name), keys, count));
   }
 
+  /** The value of a hash map's entry; undefined if there is none. */
+  lookup(name: MapName, key: Uint8Array): Uint8Array | undefined {
+    const { valueSize } = this.#definition(name);
+    return attempt(`reading the BPF map ${name}`, () => this.object.native.lookup(this.#fd(name), key, valueSize));
+  }
+
   /** The value of an array's element; of a per-CPU one, those of all CPUs one behind the other. */
   element(name: MapName, index: number): Uint8Array {
     const { type, valueSize } = this.#definition(name);

@@ -44,6 +44,18 @@ INLINE bool is_peer(struct outer *outer)
 	return map_lookup(&routes4, &key) != 0;
 }
 
+INLINE void remember_stray(struct outer *outer, struct inner *inner, struct route *route)
+{
+	struct stray_key key = { .outer_is_ipv6 = outer->from_ipv6, .endpoint_is_ipv6 = route->is_ipv6 };
+	copy6(key.outer, outer->from);
+	copy6(key.endpoint, route->endpoint);
+	struct stray stray = { .packets = 1, .last = now(), .inner_is_ipv6 = inner->is_ipv6 };
+	copy6(stray.inner, inner->source);
+	struct stray *known = map_lookup(&strays, &key);
+	if (known) stray.packets += known->packets;
+	map_update(&strays, &key, &stray, BPF_ANY);
+}
+
 // The source is not the sender's. Whether that is a stranger, a peer that lies, or one that is behind NAT.
 INLINE int judge_source(struct outer *outer, struct inner *inner, struct route *route)
 {
@@ -52,14 +64,7 @@ INLINE int judge_source(struct outer *outer, struct inner *inner, struct route *
 		if (inner->is_ipv6 == (outer->from_ipv6 != 0) && same6(inner->source, outer->from)) return 0;
 		return judge(WRONG_SOURCE, PASSED_WRONG_SOURCE);
 	}
-	struct stray_key stray = { .outer_is_ipv6 = outer->from_ipv6, .inner_is_ipv6 = inner->is_ipv6 };
-	copy6(stray.outer, outer->from);
-	copy6(stray.inner, inner->source);
-	if (route) {
-		__u64 *times = map_lookup(&strays, &stray), one = 1;
-		if (times) *times += 1;
-		else map_update(&strays, &stray, &one, BPF_ANY);
-	}
+	if (route) remember_stray(outer, inner, route);
 	return judge(UNKNOWN_SENDER, PASSED_UNKNOWN_SENDER);
 }
 

@@ -25,10 +25,25 @@ static long (*const skb_load)(const struct __sk_buff *, __u32 offset, void *to, 
 static long (*const skb_pull)(struct __sk_buff *, __u32 length) = (void *)BPF_FUNC_skb_pull_data;
 static long (*const skb_adjust_room)(struct __sk_buff *, __s32 difference, __u32 mode, __u64 flags) =
     (void *)BPF_FUNC_skb_adjust_room;
+static long (*const skb_change_proto)(struct __sk_buff *, __be16 protocol, __u64 flags) = (void *)BPF_FUNC_skb_change_proto;
+static long (*const skb_change_tail)(struct __sk_buff *, __u32 length, __u64 flags) = (void *)BPF_FUNC_skb_change_tail;
 static __u32 (*const skb_hash)(struct __sk_buff *) = (void *)BPF_FUNC_get_hash_recalc;
 static long (*const redirect)(__u32 ifindex, __u64 flags) = (void *)BPF_FUNC_redirect;
 static long (*const redirect_neigh)(__u32 ifindex, void *params, int length, __u64 flags) =
     (void *)BPF_FUNC_redirect_neigh;
+
+static __u32 (*const random32)(void) = (void *)BPF_FUNC_get_prandom_u32;
+// Nanoseconds of CLOCK_MONOTONIC.
+static __u64 (*const now)(void) = (void *)BPF_FUNC_ktime_get_ns;
+
+// What helpers return (asm-generic/errno-base.h, errno.h), negative.
+#define ENOMEM (-12)
+#define EINVAL (-22)
+#define EALREADY (-114)
+
+// Of bpf_skb_adjust_room from Linux 6.3, in linux/bpf.h with "BPF_F_ADJ_ROOM_" before them: the family that is left.
+#define DECAP_L3_IPV4 (1ull << 7)
+#define DECAP_L3_IPV6 (1ull << 8)
 
 // Reads a value out of the packet, 0 if it is there: without a call if it lies in the packet's first piece, as headers do
 // unless a driver leaves them in a page. Calls were half of what the program cost for each packet, where returns are slow

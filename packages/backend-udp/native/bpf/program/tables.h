@@ -95,18 +95,26 @@ struct map_definition counters SECTION("maps") = {
 	.max_entries = COUNTERS,
 };
 
-// Subnets of peers that came from an address which they do not publish.
+// Packets out of a peer's subnet that came from an address which it does not publish: one entry for each such address and
+// peer, however many pods there are. Addresses have IPv4 in the first word.
 struct stray_key {
-	__u32 outer[4]; // IPv4 in the first word
-	__u32 inner[4];
+	__u32 outer[4];
+	__u32 endpoint[4]; // what the peer publishes
 	__u8 outer_is_ipv6;
-	__u8 inner_is_ipv6;
+	__u8 endpoint_is_ipv6;
 	__u8 pad[2];
+};
+struct stray {
+	__u64 packets;
+	__u64 last; // when, by now()
+	__u32 inner[4]; // the source of the last one
+	__u32 inner_is_ipv6;
+	__u32 pad;
 };
 struct map_definition strays SECTION("maps") = {
 	.type = BPF_MAP_TYPE_LRU_HASH,
 	.key_size = sizeof(struct stray_key),
-	.value_size = 8,
+	.value_size = sizeof(struct stray),
 	.max_entries = 64,
 };
 
