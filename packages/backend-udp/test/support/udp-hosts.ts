@@ -21,7 +21,9 @@ export interface UdpHostsOptions extends Pick<LabOptions, 'underlay'> {
   readonly dataPath?: PathName | readonly [PathName, PathName, ...PathName[]];
   /** With one more host, which carries no network and is no peer. */
   readonly stranger?: boolean;
+  /** Of the pods, and of the underlay unless told. */
   readonly families?: readonly Family[];
+  readonly underlayFamilies?: readonly Family[];
   /** The hosts do not say how they receive, as flanneld does not. */
   readonly silent?: boolean;
   /** Members of `Backend`. */
@@ -48,6 +50,8 @@ export class UdpEnd {
     const attributes: Record<string, unknown> = { backendType: '' };
     for (const family of hosts.families) {
       subnets[family] = parsePrefix(family === 'ipv4' ? `10.244.${number}.0/24` : `fd44:0:0:${number}::/64`);
+    }
+    for (const family of hosts.underlayFamilies) {
       attributes[family] = {
         publicIP: host.addresses[family],
         ...(hosts.silent ? {} : { data: { DataPath: dataPath } }),
@@ -110,7 +114,7 @@ export class UdpEnd {
   }
 
   async #host(): Promise<Host> {
-    const states$ = this.linux.host$({ families: [...this.hosts.families] });
+    const states$ = this.linux.host$({ families: [...this.hosts.underlayFamilies] });
     return firstValueFrom(
       states$.pipe(
         map(({ host }) => host),
@@ -127,6 +131,7 @@ export class UdpHosts implements AsyncDisposable {
   private constructor(
     readonly lab: Lab,
     readonly families: readonly Family[],
+    readonly underlayFamilies: readonly Family[],
     readonly backend: object,
     readonly silent: boolean,
     paths: readonly PathName[],
@@ -136,10 +141,11 @@ export class UdpHosts implements AsyncDisposable {
 
   static async create(options: UdpHostsOptions = {}): Promise<UdpHosts> {
     const { dataPath = 'kernel', stranger = false, families = ['ipv4'], backend = {}, silent = false } = options;
-    const { underlay = 'flat' } = options;
+    const { underlay = 'flat', underlayFamilies = families } = options;
     const paths = typeof dataPath === 'string' ? [dataPath, dataPath] : dataPath;
-    const lab = await createLab({ hosts: paths.length + (stranger ? 1 : 0), families: [...families], underlay });
-    const made = new UdpHosts(lab, families, backend, silent, paths);
+    const hosts = paths.length + (stranger ? 1 : 0);
+    const lab = await createLab({ hosts, families: [...underlayFamilies], underlay });
+    const made = new UdpHosts(lab, families, underlayFamilies, backend, silent, paths);
     try {
       for (const end of made.ends) await end.open(made.peersOf(end));
       for (const end of made.ends) await end.host.addPods(1, { network: await podNetwork(end) });

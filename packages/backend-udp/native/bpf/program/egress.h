@@ -40,23 +40,43 @@ INLINE void write_ip4_checksum(struct iphdr *ip)
 	ip->check = (__u16)~sum;
 }
 
-#define EALREADY (-114)
-
-INLINE long grow(struct __sk_buff *skb, __s32 room, __u64 l3)
+INLINE long adjust(struct __sk_buff *skb, __s32 room, __u64 flags)
 {
-	long refused = skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC,
-				       l3 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP | BPF_F_ADJ_ROOM_FIXED_GSO);
+	return skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, flags | BPF_F_ADJ_ROOM_FIXED_GSO);
+}
+
+// By how much the headers of IPv6 are longer: what a change of the protocol puts before a packet, or takes off it.
+#define LONGER ((__s32)(sizeof(struct ipv6hdr) - sizeof(struct iphdr)))
+
+// Room for the outer headers, without a word of a tunnel; afterwards the packet is of the outer family for the kernel, which
+// is what it is sent by.
+INLINE long grow_plain(struct __sk_buff *skb, __s32 room, bool to_ipv6)
+{
+	if (to_ipv6 && skb->protocol == swap16(ETH_P_IP)) {
+		long refused = skb_change_proto(skb, swap16(ETH_P_IPV6), 0);
+		return refused ? refused : adjust(skb, room - LONGER, 0);
+	}
+	if (!to_ipv6 && skb->protocol == swap16(ETH_P_IPV6)) {
+		long refused = adjust(skb, room + LONGER, 0);
+		return refused ? refused : skb_change_proto(skb, swap16(ETH_P_IP), 0);
+	}
+	return adjust(skb, room, 0);
+}
+
+INLINE long grow(struct __sk_buff *skb, __s32 room, bool to_ipv6)
+{
+	__u64 l3 = to_ipv6 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
+	long refused = adjust(skb, room, l3 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP);
 	// A packet that the kernel holds to be in a tunnel already: one out of a tunnel of a pod, or one that came here
 	// through ours and goes on to another host. Its inner headers are known already, so that room is all it needs; a
 	// super-packet can be cut by one tunnel's headers only, and is finished before.
-	if (refused == EALREADY && !skb->gso_size)
-		refused = skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
-	return refused;
+	return refused == EALREADY && !skb->gso_size ? grow_plain(skb, room, to_ipv6) : refused;
 }
 
 INLINE int not_grown(struct __sk_buff *skb, long refused)
 {
-	return refused == EALREADY && skb->ifindex == config.tunnel ? TC_ACT_UNSPEC : drop(TOO_LARGE);
+	if (refused == EALREADY && skb->ifindex == config.tunnel) return TC_ACT_UNSPEC;
+	return drop(refused == ENOMEM ? OVERLOAD : TOO_LARGE);
 }
 
 INLINE int send(struct __sk_buff *skb, struct route *route, __u32 inner)
@@ -78,7 +98,7 @@ INLINE int send(struct __sk_buff *skb, struct route *route, __u32 inner)
 			.udp = { .source = from, .dest = to, .len = length16(inner + sizeof(struct udphdr)) },
 		};
 		write_ip4_checksum(&outer.ip);
-		long refused = config.address4 ? grow(skb, sizeof(outer), BPF_F_ADJ_ROOM_ENCAP_L3_IPV4) : -1;
+		long refused = config.address4 ? grow(skb, sizeof(outer), false) : -1;
 		if (refused) return not_grown(skb, refused);
 		if (skb_store(skb, ETH_HLEN, &outer, sizeof(outer), 0)) return drop(OVERLOAD);
 	} else {
@@ -96,7 +116,7 @@ INLINE int send(struct __sk_buff *skb, struct route *route, __u32 inner)
 			outer.ip.saddr.in6_u.u6_addr32[i] = config.address6[i];
 			outer.ip.daddr.in6_u.u6_addr32[i] = route->endpoint[i];
 		}
-		long refused = is_set6(config.address6) ? grow(skb, sizeof(outer), BPF_F_ADJ_ROOM_ENCAP_L3_IPV6) : -1;
+		long refused = is_set6(config.address6) ? grow(skb, sizeof(outer), true) : -1;
 		if (refused) return not_grown(skb, refused);
 		if (skb_store(skb, ETH_HLEN, &outer, sizeof(outer), 0)) return drop(OVERLOAD);
 	}

@@ -121,6 +121,20 @@ INLINE bool read_inner(struct __sk_buff *skb, struct outer *outer, struct inner 
 	return true;
 }
 
+// Takes the outer headers off.
+INLINE long strip(struct __sk_buff *skb, struct outer *outer, struct inner *inner)
+{
+	__s32 room = -(__s32)outer->length;
+	if (inner->is_ipv6 == (outer->from_ipv6 != 0)) return adjust(skb, room, 0);
+	// Unless the kernel is told what comes to light it refuses to leave less than a header of what was there before: of
+	// IPv4 under IPv6, what has less than 40 bytes. Before Linux 6.3 it cannot be told.
+	long refused = adjust(skb, room, inner->is_ipv6 ? DECAP_L3_IPV6 : DECAP_L3_IPV4);
+	if (refused != EINVAL) return refused;
+	if (inner->is_ipv6 || outer->payload >= sizeof(struct ipv6hdr)) return adjust(skb, room, 0);
+	refused = skb_change_proto(skb, swap16(ETH_P_IP), 0);
+	return refused ? refused : adjust(skb, room + LONGER, 0);
+}
+
 INLINE int deliver(struct __sk_buff *skb, struct outer *outer, struct inner *inner)
 {
 	__u64 packets = packets_of(skb);
@@ -134,7 +148,8 @@ INLINE int deliver(struct __sk_buff *skb, struct outer *outer, struct inner *inn
 	struct ethhdr *place = (void *)(long)skb->data;
 	if ((void *)(place + 1) > (void *)(long)skb->data_end) return drop(OVERLOAD);
 	*place = frame;
-	if (skb_adjust_room(skb, -(__s32)outer->length, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO)) return drop(TOO_LARGE);
+	// The lengths are right by now: what remains is that there is no memory.
+	if (strip(skb, outer, inner)) return drop(OVERLOAD);
 	count(RECEIVED, packets, outer->payload);
 	// The mark of the datagram says nothing of what is in it.
 	skb->mark = 0;

@@ -26,12 +26,10 @@ static long (*const skb_pull)(struct __sk_buff *, __u32 length) = (void *)BPF_FU
 static long (*const skb_adjust_room)(struct __sk_buff *, __s32 difference, __u32 mode, __u64 flags) =
     (void *)BPF_FUNC_skb_adjust_room;
 static long (*const skb_change_proto)(struct __sk_buff *, __be16 protocol, __u64 flags) = (void *)BPF_FUNC_skb_change_proto;
-static long (*const skb_change_tail)(struct __sk_buff *, __u32 length, __u64 flags) = (void *)BPF_FUNC_skb_change_tail;
 static __u32 (*const skb_hash)(struct __sk_buff *) = (void *)BPF_FUNC_get_hash_recalc;
 static long (*const redirect)(__u32 ifindex, __u64 flags) = (void *)BPF_FUNC_redirect;
 static long (*const redirect_neigh)(__u32 ifindex, void *params, int length, __u64 flags) =
     (void *)BPF_FUNC_redirect_neigh;
-
 static __u32 (*const random32)(void) = (void *)BPF_FUNC_get_prandom_u32;
 // Nanoseconds of CLOCK_MONOTONIC.
 static __u64 (*const now)(void) = (void *)BPF_FUNC_ktime_get_ns;
