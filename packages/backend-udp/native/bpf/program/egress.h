@@ -79,9 +79,11 @@ INLINE int not_grown(struct __sk_buff *skb, long refused)
 	return drop(refused == ENOMEM ? OVERLOAD : TOO_LARGE);
 }
 
-INLINE int send(struct __sk_buff *skb, struct route *route, __u32 inner)
+// A packet with its Ethernet header.
+INLINE int send(struct __sk_buff *skb, struct route *route, __u32 headers)
 {
-	__u64 packets = packets_of(skb);
+	__u32 inner = skb->len - ETH_HLEN;
+	struct traffic traffic = traffic_of(skb, inner, headers);
 	__be16 from = source_port(skb), to = route->port;
 	if (!route->is_ipv6) {
 		struct outer4 outer = {
@@ -120,16 +122,18 @@ INLINE int send(struct __sk_buff *skb, struct route *route, __u32 inner)
 		if (refused) return not_grown(skb, refused);
 		if (skb_store(skb, ETH_HLEN, &outer, sizeof(outer), 0)) return drop(OVERLOAD);
 	}
-	count(SENT, packets, inner);
+	count(SENT, traffic.packets, traffic.bytes);
 	// The mark was for the inner packet: a rule for it must not move the datagram.
 	skb->mark = 0;
 	return redirect_neigh(config.underlay, 0, 0, 0);
 }
 
-// To whom a packet goes; 0 for nobody that is known, with what becomes of it in *verdict.
-INLINE struct route *find_route(struct __sk_buff *skb, int *verdict)
+// To whom a packet goes; 0 for nobody that is known, with what becomes of it in *verdict. *headers are those of a
+// super-packet.
+INLINE struct route *find_route(struct __sk_buff *skb, int *verdict, __u32 *headers)
 {
 	*verdict = TC_ACT_SHOT;
+	*headers = 0;
 	if (skb->len < ETH_HLEN) goto malformed;
 	struct route *route = 0;
 	if (skb->protocol == swap16(ETH_P_IP)) {
@@ -138,12 +142,14 @@ INLINE struct route *find_route(struct __sk_buff *skb, int *verdict)
 		// Multicast and broadcast of the device itself are nothing to speak of.
 		if ((swap32(ip.daddr) >> 28) >= 14) return 0;
 		if (config.address4 && ip.daddr == config.address4) goto detour;
+		if (skb->gso_size) *headers = headers_of(skb, ETH_HLEN, ip.ihl * 4, ip.protocol);
 		route = find_route4(ip.daddr);
 	} else if (skb->protocol == swap16(ETH_P_IPV6)) {
 		struct ipv6hdr ip;
 		if (LOAD(skb, ETH_HLEN, &ip) || ip.version != 6) goto malformed;
 		if (ip.daddr.in6_u.u6_addr8[0] == 0xff) return 0;
 		if (is_own6(ip.daddr.in6_u.u6_addr32)) goto detour;
+		if (skb->gso_size) *headers = headers_of(skb, ETH_HLEN, sizeof(ip), ip.nexthdr);
 		route = find_route6(ip.daddr.in6_u.u6_addr32);
 	} else {
 		return 0;
@@ -165,16 +171,18 @@ malformed:
 INLINE int leave(struct __sk_buff *skb)
 {
 	int verdict;
-	struct route *route = find_route(skb, &verdict);
+	__u32 headers;
+	struct route *route = find_route(skb, &verdict, &headers);
 	if (!route) return verdict;
-	return route->whole ? send(skb, route, skb->len - ETH_HLEN) : TC_ACT_UNSPEC;
+	return route->whole ? send(skb, route, headers) : TC_ACT_UNSPEC;
 }
 
 // What comes out at the other end, and is no datagram for this host.
 INLINE int leave_finished(struct __sk_buff *skb)
 {
 	int verdict;
-	struct route *route = find_route(skb, &verdict);
+	__u32 headers;
+	struct route *route = find_route(skb, &verdict, &headers);
 	if (!route) return TC_ACT_SHOT;
-	return send(skb, route, skb->len - ETH_HLEN);
+	return send(skb, route, headers);
 }

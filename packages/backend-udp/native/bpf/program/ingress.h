@@ -17,10 +17,12 @@ struct outer {
 // What the inner headers say.
 struct inner {
 	__u32 source[4]; // IPv4 in the first word
+	__u32 headers; // bytes, with those of TCP or UDP
 	bool is_ipv6;
 	bool tcp_data; // a TCP segment with payload
 	bool for_us; // the destination is in a subnet of this host
 	bool several; // the first one of those in a super-datagram
+	bool super; // a super-packet, of anything but TCP
 };
 
 // A packet that is not what it says: 0 lets it pass.
@@ -77,18 +79,25 @@ INLINE int judge_packet(struct outer *outer, struct inner *inner, struct route *
 	return inner->for_us ? 0 : judge(WRONG_DESTINATION, PASSED_WRONG_DESTINATION);
 }
 
+// A super-packet of which 16 bits cannot tell the length.
+INLINE bool is_beyond16(struct __sk_buff *skb)
+{
+	return skb->gso_size && skb->len > 0xffff;
+}
+
 // Reads the inner headers; false for what is no IP packet of just the datagram's size.
 INLINE bool read_inner(struct __sk_buff *skb, struct outer *outer, struct inner *inner)
 {
 	__u32 at = ETH_HLEN + outer->length;
 	__u8 version;
 	if (LOAD(skb, at, &version)) return false;
-	__u32 protocol, header, length, l4;
+	__u32 protocol, header, length;
 	if (version >> 4 == 4) {
 		struct iphdr ip;
 		if (LOAD(skb, at, &ip)) return false;
 		header = ip.ihl * 4;
-		length = swap16(ip.tot_len);
+		// A super-packet beyond 64 kB has no length (BIG TCP).
+		length = ip.tot_len || !is_beyond16(skb) ? swap16(ip.tot_len) : outer->payload;
 		if (header < sizeof(ip) || length < header) return false;
 		// A fragment's beginning is not that of a TCP segment to be joined with others.
 		protocol = ip.frag_off & swap16(IP_OFFSET | IP_MORE) ? 0 : ip.protocol;
@@ -113,11 +122,10 @@ INLINE bool read_inner(struct __sk_buff *skb, struct outer *outer, struct inner 
 		return false;
 	}
 	inner->several = length == skb->gso_size && length < outer->payload;
-	if (length != outer->payload && !inner->several && !(skb->gso_size && skb->len > 0xffff)) return false;
-	__u8 offset = 0;
-	l4 = at + header;
-	inner->tcp_data = protocol == IPPROTO_TCP && !LOAD(skb, l4 + 12, &offset) &&
-			  length > header + (__u32)(offset >> 4) * 4;
+	if (length != outer->payload && !inner->several && !is_beyond16(skb)) return false;
+	inner->super = skb->gso_size && protocol != IPPROTO_TCP;
+	inner->headers = headers_of(skb, at, header, protocol);
+	inner->tcp_data = protocol == IPPROTO_TCP && length > inner->headers;
 	return true;
 }
 
@@ -137,7 +145,7 @@ INLINE long strip(struct __sk_buff *skb, struct outer *outer, struct inner *inne
 
 INLINE int deliver(struct __sk_buff *skb, struct outer *outer, struct inner *inner)
 {
-	__u64 packets = packets_of(skb);
+	struct traffic traffic = traffic_of(skb, outer->payload, inner->headers);
 	struct ethhdr frame = { .h_proto = inner->is_ipv6 ? swap16(ETH_P_IPV6) : swap16(ETH_P_IP) };
 #pragma unroll
 	for (int i = 0; i < ETH_ALEN; i++) {
@@ -150,7 +158,7 @@ INLINE int deliver(struct __sk_buff *skb, struct outer *outer, struct inner *inn
 	*place = frame;
 	// The lengths are right by now: what remains is that there is no memory.
 	if (strip(skb, outer, inner)) return drop(OVERLOAD);
-	count(RECEIVED, packets, outer->payload);
+	count(RECEIVED, traffic.packets, traffic.bytes);
 	// The mark of the datagram says nothing of what is in it.
 	skb->mark = 0;
 	// Sent out of the other end, single TCP segments come to the tunnel device through its GRO, which makes few packets
@@ -193,7 +201,7 @@ INLINE enum reading read_outer(struct __sk_buff *skb, struct outer *outer)
 	if (reading != OURS) return reading;
 	__u32 length = swap16(udp.len), room = skb->len - ETH_HLEN - outer->length + sizeof(udp);
 	// Of a super-packet beyond 64 kB the headers cannot tell the length.
-	if (skb->gso_size && skb->len > 0xffff) length = room;
+	if (is_beyond16(skb)) length = room;
 	if (length < sizeof(udp) || length > room) return BROKEN;
 	outer->payload = length - sizeof(udp);
 	outer->checked = udp.check != 0;

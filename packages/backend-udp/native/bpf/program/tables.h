@@ -132,12 +132,26 @@ INLINE int drop(__u32 reason)
 	return TC_ACT_SHOT;
 }
 
-// Packets on the wire of which a super-packet is made.
-INLINE __u64 packets_of(struct __sk_buff *skb)
+// Bytes of the headers of an IP packet at a place, with those of TCP or UDP: what each segment of a super-packet repeats.
+INLINE __u32 headers_of(struct __sk_buff *skb, __u32 at, __u32 network, __u32 protocol)
 {
-	__u32 size = skb->gso_size, segments = skb->gso_segs;
-	if (!size) return 1;
-	return segments ? segments : (skb->len + size - 1) / size;
+	__u8 offset;
+	if (protocol == IPPROTO_UDP) return network + sizeof(struct udphdr);
+	if (protocol == IPPROTO_TCP && !LOAD(skb, at + network + 12, &offset)) return network + (__u32)(offset >> 4) * 4;
+	return network;
+}
+
+// A super-packet of so many bytes as the packets that it is on the wire. Not by gso_segs: that is 0 as soon as somebody has
+// put headers before it or taken them off.
+INLINE struct traffic traffic_of(struct __sk_buff *skb, __u32 length, __u32 headers)
+{
+	struct traffic traffic = { .packets = 1, .bytes = length };
+	__u32 size = skb->gso_size;
+	if (size && length > headers) {
+		traffic.packets = (length - headers + size - 1) / size;
+		traffic.bytes += (traffic.packets - 1) * headers;
+	}
+	return traffic;
 }
 
 INLINE struct route *find_route4(__be32 address)
