@@ -114,6 +114,33 @@ describe.each(['kernel', 'user'] as const)('datagrams made by hand, to the %s pa
     expect(told).not.toContainEqual(expect.stringContaining('9.9.9.9'));
   }, 60_000);
 
+  test('of a stranger do not get as far as the pair of devices, which others need', async () => {
+    if (dataPath === 'user') return;
+    const passed = async (): Promise<number> => {
+      const { stdout } = await far.exec('ip -s -j link show dev flannel0-in');
+      return (JSON.parse(stdout) as { stats64: { rx: { packets: number } } }[])[0].stats64.rx.packets;
+    };
+    const [before, counters] = [await passed(), counted('unknown-sender')];
+    await send(pair.stranger, far, 200, echoRequest(from, to));
+    await until('they are counted', () => counted('unknown-sender', counters) >= 200, PATIENCE_MS);
+    // Nobody else has much to say meanwhile.
+    expect((await passed()) - before).toBeLessThan(100);
+  });
+
+  test('of a peer that has come to publish the address which they come from are no news any more', async () => {
+    if (dataPath === 'user') return;
+    const told = (): boolean => far.status.problems.some(({ message }) => message.includes('192.168.77.13'));
+    await send(pair.stranger, far, 1, echoRequest(from, to));
+    await until('they are told of', told);
+    const { ipv4 } = pair.stranger.addresses;
+    const attributes = { ...near.lease.attributes, ipv4: { ...near.lease.attributes.ipv4, publicIP: ipv4 } };
+    far.network?.apply({ type: 'snapshot', leases: [{ ...near.lease, attributes } as typeof near.lease] });
+    await until('they are not', () => !told());
+    far.network?.apply({ type: 'snapshot', leases: [near.lease] });
+    await far.network?.settled({ signal: AbortSignal.timeout(60_000) });
+    await pair.reached();
+  });
+
   test.each([
     ['count', { 'unknown-sender': 3, 'wrong-source': 3 }],
     ['off', {}],

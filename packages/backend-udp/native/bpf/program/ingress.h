@@ -221,15 +221,18 @@ INLINE int arrive(struct __sk_buff *skb)
 	if (reading == FRAGMENT) return drop(TOO_LARGE);
 	if (reading == BROKEN || !read_inner(skb, &outer, &inner)) return drop(MALFORMED);
 	// From a socket on this very machine, or on one with the same hypervisor, datagrams come several in one, and with
-	// checksums that nobody has computed yet. Of the latter nothing can be seen, and stripped they would be of no use.
-	if (inner.several || outer.checked) {
-		if (!finished) return redirect(config.tunnel, 0);
-		if (inner.several) return drop(OVERLOAD);
-	}
-	if (config.filter != FILTER_OFF) {
+	// checksums that nobody has computed yet. Of the latter nothing can be seen, and stripped they would be of no use. And
+	// a pod's super-packet of datagrams could not be cut any more: to the kernel it would be in a tunnel still, which
+	// matters for UDP only.
+	bool unfinished = !finished && (inner.several || inner.super || outer.checked);
+	if (inner.several && finished) return drop(OVERLOAD);
+	// What passes through the pair is judged again when it comes out of it, one by one, and is only counted there. But
+	// strangers' datagrams are not let into it, where they would cost twice and take the place of others.
+	if (config.filter == FILTER_ENFORCE || (config.filter == FILTER_COUNT && !unfinished)) {
 		struct route *route = inner.is_ipv6 ? find_route6(inner.source) : find_route4(inner.source[0]);
 		int verdict = judge_packet(&outer, &inner, route);
 		if (verdict) return verdict;
 	}
+	if (unfinished) return redirect(config.tunnel, 0);
 	return deliver(skb, &outer, &inner);
 }
