@@ -105,7 +105,7 @@ export type DropReason =
   /** A fragment of an outer datagram, or an inner packet that does not fit. */
   | 'too-large'
   | 'ttl-expired'
-  /** No route or neighbour towards the peer. */
+  /** No route or neighbour towards the peer, or no address of its family here. */
   | 'unreachable'
   /** The kernel or a queue was full. */
   | 'overload';

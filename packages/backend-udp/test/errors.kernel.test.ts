@@ -3,7 +3,7 @@ import { udpLease } from '@overlay/backend-udp';
 import type { DropReason } from '@overlay/backend-udp';
 import type { Lease } from '@overlay/core';
 import { until } from '@overlay/core/testing';
-import { echoRequest } from './support/packets.js';
+import { echoRequest, emptyPacket } from './support/packets.js';
 import type { UdpEnd } from './support/udp-hosts.js';
 import { UdpHosts, program } from './support/udp-hosts.js';
 
@@ -82,18 +82,21 @@ describe.each(['kernel', 'user'] as const)('the %s path', (dataPath) => {
     await near.exec(`ip route del ${subnet} dev flannel0`);
   });
 
-  test('takes a datagram that the underlay has cut only where sockets put it together', async () => {
-    const { from, to } = { from: near.pod.addresses.ipv4, to: far.pod.addresses.ipv4 };
-    if (from === undefined || to === undefined) throw new Error('no IPv4');
-    const before = far.counters;
-    const packet = echoRequest(from, to, { payload: 4000 }).toString('hex');
-    await near.host.exec(program('send-datagrams', far.host.addresses.ipv4 ?? '', 8285, 3, packet));
-    const [received, cut] = dataPath === 'user' ? [3, 0] : [0, 3];
-    await until('all are counted', () => {
-      const now = far.counters.received.packets - before.received.packets;
-      return now === received && dropped(far, 'too-large') - (before.drops['too-large'] ?? 0) === cut;
-    });
-  });
+  test.each(FAMILIES)(
+    'takes a datagram that the underlay has cut only where sockets put it together, %s',
+    async (family) => {
+      const [from, to] = [near.pod.addresses[family], far.pod.addresses[family]];
+      if (from === undefined || to === undefined) throw new Error(`no ${family}`);
+      const before = far.counters;
+      const packet = (family === 'ipv4' ? echoRequest : emptyPacket)(from, to, { payload: 4000 }).toString('hex');
+      await near.host.exec(program('send-datagrams', far.host.addresses[family] ?? '', 8285, 3, packet));
+      const [received, cut] = dataPath === 'user' ? [3, 0] : [0, 3];
+      await until('all are counted', () => {
+        const now = far.counters.received.packets - before.received.packets;
+        return now === received && dropped(far, 'too-large') - (before.drops['too-large'] ?? 0) === cut;
+      });
+    },
+  );
 
   describe('and circles', () => {
     /** A subnet, and who is said to have it. */

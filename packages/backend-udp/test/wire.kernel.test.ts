@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
 import { until } from '@overlay/core/testing';
 import { packetsOf } from './support/frames.js';
@@ -31,11 +32,13 @@ describe('what leaves a host', () => {
       expect(sent.length).toBeGreaterThan(20);
       const sizes = new Set<number>();
       const ports = new Set<number>();
+      const ids = new Set<number>();
       for (const outer of sent) {
         expect([outer[0], outer[8], outer[9], checksum(outer.subarray(0, 20))]).toEqual([0x45, 64, 17, 0]);
         expect(outer.readUInt16BE(2)).toBe(outer.length);
-        // The kernel path forbids fragments; a socket does as flanneld's.
-        expect(outer.readUInt16BE(6)).toBe(dataPath === 'kernel' ? 0x4000 : 0);
+        // Fragments are forbidden where nobody would put them together: sockets do.
+        expect(outer.readUInt16BE(6)).toBe(dataPath === 'kernel' && !silent ? 0x4000 : 0);
+        ids.add(outer.readUInt16BE(4));
         const datagram = outer.subarray(20);
         ports.add(datagram.readUInt16BE(0));
         expect([datagram.readUInt16BE(2), datagram.readUInt16BE(4)]).toEqual([8285, datagram.length]);
@@ -52,6 +55,8 @@ describe('what leaves a host', () => {
         if (inner[9] === 6) expect(checksum(Buffer.concat([pseudoHeader(inner), inner.subarray(20)]))).toBe(0);
       }
       expect(Math.max(...sizes)).toBe(1472);
+      // Whose datagrams may be cut has to tell their parts apart (RFC 791).
+      if (silent) expect(ids.size).toBeGreaterThan(sent.length / 2);
       if (dataPath === 'user') {
         expect([...ports]).toEqual([8285]);
         return;
@@ -63,6 +68,23 @@ describe('what leaves a host', () => {
     60_000,
   );
 });
+
+test('a router may cut what the kernel path sends to sockets, which put it together', async () => {
+  await using hosts = await UdpHosts.create({ dataPath: ['kernel', 'user', 'user'], underlay: 'routed' });
+  const [near, ...others] = hosts.ends;
+  const far = others.find(({ host }) => host.plan.segment !== near.host.plan.segment);
+  if (!far) throw new Error('all hosts are on one segment');
+  const comes = async (bytes: number): Promise<boolean> => {
+    const argv = ['ping', '-n', '-c', '1', '-W', '1', '-s', String(bytes), far.pod.addresses.ipv4 ?? ''];
+    return (await near.pod.exec(argv, { check: false })).code === 0;
+  };
+  await until('the pods reach each other', () => comes(1444));
+  const narrow = ['link', 'set', far.host.plan.segment.bridge, 'mtu', '1300'];
+  execFileSync('ip', ['-n', hosts.lab.topology.routerNetns, ...narrow]);
+  await using capture = await hosts.lab.capture(far.host, 'eth0', 'ip[6:2] & 0x3fff != 0');
+  await until('the pods reach each other in pieces', () => comes(1444));
+  await until('the pieces are seen', async () => (await packetsOf(capture)).length > 1);
+}, 60_000);
 
 describe.each(['kernel', 'user'] as const)('what comes to the %s path', (dataPath) => {
   test('may be without an outer checksum, over IPv6 too', async () => {

@@ -145,6 +145,7 @@ export const COUNTERS: readonly (
   { drop: 'malformed' },
   { drop: 'too-large' },
   { drop: 'overload' },
+  { drop: 'unreachable' },
   { passed: 'unknown-sender' },
   { passed: 'wrong-source' },
   { passed: 'wrong-destination' },

@@ -36,7 +36,9 @@ export function echoRequest(from: Address, to: Address, twist: Twist = {}): Buff
   return Buffer.concat([ip, icmp]);
 }
 
-/** A packet of IPv6 with nothing in it: no next header (RFC 8200, 4.7). */
-export function emptyPacket(from: Address, to: Address): Buffer {
-  return Buffer.concat([Buffer.from('6000000000003b40', 'hex'), addressBytes(from), addressBytes(to)]);
+/** A packet of IPv6 with nothing in it that is of use: no next header (RFC 8200, 4.7). */
+export function emptyPacket(from: Address, to: Address, { payload = 0 }: Pick<Twist, 'payload'> = {}): Buffer {
+  const ip = Buffer.concat([Buffer.from('6000000000003b40', 'hex'), addressBytes(from), addressBytes(to)]);
+  ip.writeUInt16BE(payload, 4);
+  return Buffer.concat([ip, Buffer.alloc(payload)]);
 }

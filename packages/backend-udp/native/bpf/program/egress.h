@@ -86,12 +86,17 @@ INLINE int send(struct __sk_buff *skb, struct route *route, __u32 headers)
 	struct traffic traffic = traffic_of(skb, inner, headers);
 	__be16 from = source_port(skb), to = route->port;
 	if (!route->is_ipv6) {
+		if (!config.address4) return drop(UNREACHABLE);
+		// Sockets take a datagram that a router on the way has cut. The kernel path does not: it is better cut by nobody,
+		// so that the router tells.
+		bool whole = route->whole;
 		struct outer4 outer = {
 			.ip = {
 				.version = 4,
 				.ihl = 5,
 				.tot_len = length16(inner + sizeof(struct outer4)),
-				.frag_off = swap16(IP_DF),
+				.id = whole ? 0 : (__be16)random32(),
+				.frag_off = whole ? swap16(IP_DF) : 0,
 				.ttl = OUTER_TTL,
 				.protocol = IPPROTO_UDP,
 				.saddr = config.address4,
@@ -100,10 +105,11 @@ INLINE int send(struct __sk_buff *skb, struct route *route, __u32 headers)
 			.udp = { .source = from, .dest = to, .len = length16(inner + sizeof(struct udphdr)) },
 		};
 		write_ip4_checksum(&outer.ip);
-		long refused = config.address4 ? grow(skb, sizeof(outer), false) : -1;
+		long refused = grow(skb, sizeof(outer), false);
 		if (refused) return not_grown(skb, refused);
 		if (skb_store(skb, ETH_HLEN, &outer, sizeof(outer), 0)) return drop(OVERLOAD);
 	} else {
+		if (!is_set6(config.address6)) return drop(UNREACHABLE);
 		struct outer6 outer = {
 			.ip = {
 				.version = 6,
@@ -118,7 +124,7 @@ INLINE int send(struct __sk_buff *skb, struct route *route, __u32 headers)
 			outer.ip.saddr.in6_u.u6_addr32[i] = config.address6[i];
 			outer.ip.daddr.in6_u.u6_addr32[i] = route->endpoint[i];
 		}
-		long refused = is_set6(config.address6) ? grow(skb, sizeof(outer), true) : -1;
+		long refused = grow(skb, sizeof(outer), true);
 		if (refused) return not_grown(skb, refused);
 		if (skb_store(skb, ETH_HLEN, &outer, sizeof(outer), 0)) return drop(OVERLOAD);
 	}

@@ -5,6 +5,15 @@
 #define IP_OFFSET 0x1fff
 #define IP_MORE 0x2000
 
+// The fragment header of IPv6 (RFC 8200, 4.5).
+struct fragment6 {
+	__u8 next;
+	__u8 reserved;
+	__be16 offset; // in the upper 13 bits
+	__be32 id;
+};
+#define IP6_OFFSET 0xfff8
+
 // What the outer headers of a datagram for us say.
 struct outer {
 	__u32 from[4]; // IPv4 in the first word
@@ -178,7 +187,7 @@ INLINE enum reading read_outer(struct __sk_buff *skb, struct outer *outer)
 		struct iphdr ip;
 		if (LOAD(skb, ETH_HLEN, &ip)) return NOT_OURS;
 		if (ip.daddr != config.address4 || ip.protocol != IPPROTO_UDP || ip.version != 4 || ip.ihl < 5) return NOT_OURS;
-		// Only the first fragment tells the port. The others find nobody who would put them together.
+		// Only the first fragment tells the port. The others wait for it in vain until the kernel forgets them.
 		if (ip.frag_off & swap16(IP_OFFSET)) return NOT_OURS;
 		if (LOAD(skb, ETH_HLEN + ip.ihl * 4, &udp)) return NOT_OURS;
 		if (ip.frag_off & swap16(IP_MORE)) reading = FRAGMENT;
@@ -187,9 +196,16 @@ INLINE enum reading read_outer(struct __sk_buff *skb, struct outer *outer)
 		outer->length = sizeof(ip) + sizeof(udp);
 	} else if (is_set6(config.address6) && skb->protocol == swap16(ETH_P_IPV6)) {
 		struct ipv6hdr ip;
-		if (LOAD(skb, ETH_HLEN, &ip) || ip.nexthdr != IPPROTO_UDP) return NOT_OURS;
-		if (!is_own6(ip.daddr.in6_u.u6_addr32)) return NOT_OURS;
-		if (LOAD(skb, ETH_HLEN + sizeof(ip), &udp)) return NOT_OURS;
+		if (LOAD(skb, ETH_HLEN, &ip) || !is_own6(ip.daddr.in6_u.u6_addr32)) return NOT_OURS;
+		if (ip.nexthdr == IPPROTO_FRAGMENT) {
+			struct fragment6 fragment;
+			if (LOAD(skb, ETH_HLEN + sizeof(ip), &fragment)) return NOT_OURS;
+			if (fragment.next != IPPROTO_UDP || fragment.offset & swap16(IP6_OFFSET)) return NOT_OURS;
+			if (LOAD(skb, ETH_HLEN + sizeof(ip) + sizeof(fragment), &udp)) return NOT_OURS;
+			reading = FRAGMENT;
+		} else {
+			if (ip.nexthdr != IPPROTO_UDP || LOAD(skb, ETH_HLEN + sizeof(ip), &udp)) return NOT_OURS;
+		}
 		copy6(outer->from, ip.saddr.in6_u.u6_addr32);
 		outer->from_ipv6 = 1;
 		outer->length = sizeof(ip) + sizeof(udp);
