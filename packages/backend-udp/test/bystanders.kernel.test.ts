@@ -73,6 +73,21 @@ describe.each(['kernel', 'user'] as const)('the %s path among others', (path) =>
     expect(await seenBy(far.pod, () => pair.ping(1))).toBe('10.244.1.0');
   });
 
+  test.each(['tcp', 'udp'] as const)('a service’s address leads to a pod of another host, %s', async (protocol) => {
+    const service = '10.96.0.10' as Address;
+    const rules = [
+      'add table ip t',
+      'add chain ip t pre { type nat hook prerouting priority -100; }',
+      `add rule ip t pre ip daddr ${service} meta mark set 0x4000 dnat to ${to()}`,
+      'add chain ip t post { type nat hook postrouting priority 100; }',
+      'add rule ip t post meta mark 0x4000 masquerade',
+    ];
+    await near.host.exec(['nft', rules.join('; ')]);
+    expect(await compareEchoes(near.pod, protocol, service, { from: 1, to: 2001, step: 100 })).toBe(21);
+    if (protocol === 'udp') return;
+    expect(await compareEchoes(near.pod, protocol, service, { from: 1 << 20, to: (1 << 20) + 3 })).toBe(4);
+  });
+
   test('a rule that masquerades what leaves by eth0 does not touch pods', async () => {
     await near.host.exec([
       'nft',

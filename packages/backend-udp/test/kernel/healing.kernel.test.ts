@@ -53,6 +53,19 @@ describe('the kernel path', () => {
     },
   );
 
+  test.each([
+    { device: 'flannel0', change: 'gro off', feature: 'generic-receive-offload', was: 'on' },
+    { device: 'flannel0', change: 'tx on', feature: 'tx-checksumming', was: 'off' },
+    { device: 'flannel0-in', change: 'tso on', feature: 'tx-tcp-segmentation', was: 'off' },
+  ])('has $device without `$change` again', async ({ device, change, feature, was }) => {
+    const state = async (): Promise<string | undefined> =>
+      new RegExp(`^\\s*${feature}: (\\w+)`, 'm').exec((await near.exec(`ethtool -k ${device}`)).stdout)?.[1];
+    expect(await state()).toBe(was);
+    await near.exec(`ethtool -K ${device} ${change}`);
+    await until('it is as it was', async () => (await state()) === was);
+    await until('the pods reach each other', reached);
+  });
+
   test('gets its program back when another one is put in its place', async () => {
     const { stdout } = await far.exec('tc -j filter show dev eth0 ingress');
     const { pref } = (JSON.parse(stdout) as { pref: number }[])[0];

@@ -28,14 +28,12 @@ const FAMILIES = [
   },
   { name: 'both over IPv4', addresses: { ipv4: IPV4.address }, subnets: { ipv4: IPV4.subnet, ipv6: IPV6.subnet } },
   { name: 'both over IPv6', addresses: { ipv6: IPV6.address }, subnets: { ipv4: IPV4.subnet, ipv6: IPV6.subnet } },
-  { name: 'no address, as in a trial', addresses: {}, subnets: {} },
+  { name: 'no address', addresses: {}, subnets: {} },
 ];
 const FILTERS = ['enforce', 'count', 'off'] as const;
 const DIRECTIONS = ['ingress', 'egress'] as const;
 const CASES = FAMILIES.flatMap(({ name, ...config }) =>
-  FILTERS.flatMap((filter) =>
-    DIRECTIONS.map((direction) => ({ name, filter, direction, config })),
-  ),
+  FILTERS.flatMap((filter) => DIRECTIONS.map((direction) => ({ name, filter, direction, config }))),
 );
 
 /** How many instructions the kernel went through. */
