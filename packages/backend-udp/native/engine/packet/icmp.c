@@ -4,15 +4,17 @@
 
 #define ICMP_HEADER 8
 #define HOPS 64
+#define ICMPV6_REDIRECT 137
 /* RFC 1812 4.3.2.3: as much as possible without exceeding this. */
 #define LARGEST_IPV4_ERROR 576
 
+/* What must not be answered by an error: one, or a redirect (RFC 1122 3.2.2, RFC 4443 2.4 (e)). */
 static bool is_error(const struct view *view) {
   uint8_t type;
   bool icmp = view->protocol == (view->family == INNER_IPV4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6);
   if (!icmp || view->upper >= view->length) return icmp;
   type = view->packet[view->upper];
-  if (view->family == INNER_IPV6) return type < 128;
+  if (view->family == INNER_IPV6) return type < 128 || type == ICMPV6_REDIRECT;
   return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
