@@ -8,7 +8,6 @@ import type { Engine, EngineObject } from './engine.js';
 export const TUN = 'tun';
 
 const EINVAL = 22;
-const EBUSY = 16;
 const EADDRINUSE = 98;
 const EADDRNOTAVAIL = 99;
 const ENOENT = 2;
@@ -88,11 +87,8 @@ function startError({ name, port, addresses }: EngineObject, cause: unknown): Ov
         ? `device ${name}: this host has no /dev/net/tun; load the module tun, or give the container that device`
         : `device ${name}: /dev/net/tun cannot be opened (${String(cause)}); run as root, with CAP_NET_ADMIN`;
     }
-    if (syscall === 'ioctl(TUNSETIFF)' && errno === EBUSY) {
-      return `device ${name}: another process serves it; if that is flanneld, stop it`;
-    }
     if (syscall === 'ioctl(TUNSETIFF)' && errno === EINVAL) {
-      return `device ${name}: it was made by another program; stop that, or delete it: ip link del ${name}`;
+      return `device ${name}: it was made by another program, as flanneld; stop that, or delete it: ip link del ${name}`;
     }
     if (syscall === 'bind' && errno === EADDRINUSE) {
       return `UDP port ${port} on ${where} is taken; stop what listens there (ss -lunp), or set Port`;

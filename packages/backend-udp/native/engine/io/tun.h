@@ -19,8 +19,8 @@ struct tun {
 
 /*
  * Opens the queues of the device and makes it first if it is not there. It stays when the process ends, with its
- * addresses and routes. EINVAL of TUNSETIFF: there is a device of that name which is no such TUN. EBUSY: its queues are
- * served by another process.
+ * addresses and routes. EINVAL of TUNSETIFF: there is a device of that name which is no such TUN, as flanneld's, which
+ * has one queue. Of another process with queues of the same device nobody tells: each of the two gets a part of the packets.
  */
 struct outcome tun_open(struct tun *tun);
 void tun_close(struct tun *tun);
