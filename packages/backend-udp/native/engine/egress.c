@@ -130,6 +130,12 @@ static void carry(struct egress *egress, const struct settings *settings, const 
   }
 }
 
+/*
+ * Whether an error of reading says that the device was deleted: EBADFD by tun_chr_read_iter of drivers/net/tun.c, EFAULT by
+ * tun_ring_recv there to who was waiting. For all others the queue goes on.
+ */
+static bool is_lost(int error) { return error == EBADFD || error == EFAULT; }
+
 enum turn egress_turn(struct egress *egress) {
   struct worker *worker = egress->worker;
   const struct settings *settings = atomic_load_explicit(&worker->shared->settings, memory_order_acquire);
@@ -141,8 +147,13 @@ enum turn egress_turn(struct egress *egress) {
     ssize_t length = read(worker->tun, start, LARGEST_READ);
     if (length < 0) {
       if (errno == EINTR) continue;
-      turn = errno == EAGAIN ? turn_of(taken, at) : TURN_LOST;
-      break;
+      if (errno == EAGAIN || is_lost(errno)) {
+        turn = errno == EAGAIN ? turn_of(taken, at) : TURN_LOST;
+        break;
+      }
+      /* It has taken the packet from the queue: of a kind that it cannot describe to us (virtio_net_hdr_from_skb). */
+      count(&worker->counters.drops[REASON_MALFORMED], 1);
+      continue;
     }
     if ((size_t)length <= OFFLOAD_BYTES) continue;
     struct virtio_net_hdr offload;
@@ -153,6 +164,8 @@ enum turn egress_turn(struct egress *egress) {
     if (++taken == 1 && egress->sparse) outbox_flush(&egress->outbox);
   }
   outbox_flush(&egress->outbox);
+  /* As many errors in a row are not about packets, and to go on would take the processor for nothing. */
+  if (turn == TURN_MORE && taken == 0) turn = TURN_LOST;
   if (turn != TURN_EMPTY) egress->sparse = turn == TURN_ONE;
   return turn;
 }
