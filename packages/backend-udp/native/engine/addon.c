@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "seconds.h"
 #include "support.h"
 
 #define SUBNET_BYTES 18
@@ -261,8 +262,8 @@ static napi_value peer_traffic(napi_env env, napi_callback_info info) {
   NAPI_OR_THROW(env, napi_get_value_uint32(env, arguments[1], &number));
   const struct peer *peer = peers_get(&engine->shared.peers, number);
   if (peer == NULL) return NULL;
-  return number_list(env, (const _Atomic uint64_t *)(const void *)peer->traffic,
-                     sizeof *peer->traffic / sizeof(_Atomic uint64_t));
+  return number_list(env, (const _Atomic uint64_t *)(const void *)&peer->state->traffic,
+                     sizeof peer->state->traffic / sizeof(_Atomic uint64_t));
 }
 
 /*
@@ -284,7 +285,7 @@ static napi_value traffic(napi_env env, napi_callback_info info) {
     const struct peer *peer = peers_get(peers, number);
     if (!peer_is_active(peer)) continue;
     double *row = (double *)memory + rows++ * COLUMNS;
-    const _Atomic uint64_t *numbers = (const _Atomic uint64_t *)(const void *)peer->traffic;
+    const _Atomic uint64_t *numbers = (const _Atomic uint64_t *)(const void *)&peer->state->traffic;
     row[0] = number;
     for (size_t i = 1; i < COLUMNS; i++) row[i] = (double)atomic_load_explicit(&numbers[i - 1], memory_order_relaxed);
   }
@@ -307,7 +308,8 @@ static napi_value state(napi_env env, napi_callback_info info) {
   bool segmentation = true, grouping = true, running = engine->workers != NULL;
   for (int family = 0; running && family < 2; family++) {
     if (engine->workers[0].sockets[family] < 0) continue;
-    segmentation = segmentation && atomic_load(&shared->segmentation[family]);
+    segmentation = segmentation && atomic_load(&shared->segmentation[family]) &&
+                   atomic_load(&shared->apart_until[family]) <= seconds_now();
     grouping = grouping && atomic_load(&shared->grouping[family]);
   }
   NAPI_OR_THROW(env, napi_create_object(env, &object));

@@ -2,12 +2,12 @@
 #include <linux/virtio_net.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "io/raw.h"
 #include "packet/icmp.h"
 #include "packet/split.h"
+#include "seconds.h"
 #include "worker.h"
 
 #define OFFLOAD_BYTES sizeof(struct virtio_net_hdr)
@@ -25,7 +25,7 @@ struct egress {
   /* Packets come one by one: the next one is sent before it is asked for more. */
   bool sparse;
   uint32_t errors_left;
-  time_t errors_second;
+  int64_t errors_second;
   uint8_t *arena;
   struct outbox outbox;
 };
@@ -42,6 +42,7 @@ struct egress *egress_create(struct worker *worker) {
   for (int i = 0; i < 2; i++) {
     outbox->sockets[i] = worker->sockets[i];
     outbox->segmentation[i] = &worker->shared->segmentation[i];
+    outbox->apart_until[i] = &worker->shared->apart_until[i];
   }
   if (egress->arena != MAP_FAILED) return egress;
   free(egress);
@@ -55,10 +56,9 @@ void egress_free(struct egress *egress) {
 }
 
 static bool may_send_error(struct egress *egress) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  if (now.tv_sec != egress->errors_second) {
-    egress->errors_second = now.tv_sec;
+  int64_t now = seconds_now();
+  if (now != egress->errors_second) {
+    egress->errors_second = now;
     egress->errors_left = ERRORS_A_SECOND;
   }
   if (egress->errors_left == 0) return false;

@@ -147,7 +147,7 @@ static void take_packet(struct ingress *ingress, const struct settings *settings
   } else {
     from = peers_match(&shared->peers, view.family, view_source(&view));
   }
-  if (from != NULL) add_traffic(&from->traffic->received, 1, view.length);
+  if (from != NULL) add_traffic(&from->state->traffic.received, 1, view.length);
   if (coalescer_room(&ingress->coalescer) == 0) write_groups(ingress);
   coalesce(&ingress->coalescer, &view);
 }

@@ -36,6 +36,7 @@ struct shared {
   _Atomic bool stop;
   _Atomic bool device_lost; /* the device was deleted */
   _Atomic bool segmentation[2], grouping[2];
+  _Atomic int64_t apart_until[2]; /* of the peer that has it latest, by the family of the sockets */
   bool tso, uso;
   pthread_mutex_t stray_lock;
   struct stray strays[STRAYS];

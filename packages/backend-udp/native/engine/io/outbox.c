@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../packet/split.h"
+#include "../seconds.h"
 
 /* A payload up to this is copied behind its header: cheaper than one more vector for the kernel. */
 #define COPIED_PAYLOAD 256
@@ -13,7 +14,19 @@
 /* How long a full socket buffer is waited for until the datagram is given up, in milliseconds. */
 #define PATIENCE_MS 20
 
+/*
+ * How long datagrams go to a peer one by one after the device there has refused to cut a message, in seconds. Its features
+ * may change, and so may the route to the peer.
+ */
+#define APART_SECONDS 60
+
 static int family_of(const struct endpoint *to) { return to->address.any.sa_family == AF_INET6; }
+
+static bool may_join(struct outbox *outbox, const struct peer *peer, const struct endpoint *to) {
+  if (!atomic_load_explicit(outbox->segmentation[family_of(to)], memory_order_relaxed)) return false;
+  int64_t until = atomic_load_explicit(&peer->state->apart_until, memory_order_relaxed);
+  return until == 0 || until <= seconds_now();
+}
 
 uint8_t *outbox_header(struct outbox *outbox) {
   if (outbox->scratch_used + SCRATCH_MARGIN > OUTBOX_SCRATCH) outbox_flush(outbox);
@@ -27,7 +40,7 @@ static struct message *open_message(struct outbox *outbox, struct peer *peer, co
     bool fits = last->peer == peer && last->to == to && bytes <= last->size &&
                 last->bytes == last->size * last->segments && last->segments < MESSAGE_SEGMENTS &&
                 last->bytes + bytes <= MESSAGE_BYTES;
-    if (fits && atomic_load_explicit(outbox->segmentation[family_of(to)], memory_order_relaxed)) return last;
+    if (fits && may_join(outbox, peer, to)) return last;
   }
   struct message *message = &outbox->messages[outbox->message_count++];
   *message = (struct message){.peer = peer, .to = to, .first = outbox->vector_count, .size = bytes};
@@ -85,7 +98,7 @@ static void describe(struct outbox *outbox, uint32_t index) {
 
 static void count_sent(struct outbox *outbox, const struct message *message, uint32_t segments, uint32_t bytes) {
   count_traffic(&outbox->counters->sent, segments, bytes);
-  add_traffic(&message->peer->traffic->sent, segments, bytes);
+  add_traffic(&message->peer->state->traffic.sent, segments, bytes);
 }
 
 static enum reason reason_of(int error) {
@@ -152,8 +165,12 @@ static void send_apart(struct outbox *outbox, int fd, const struct message *mess
 static void settle(struct outbox *outbox, int fd, uint32_t index, int error) {
   struct message *message = &outbox->messages[index];
   if (message->segments > 1 && (error == EIO || error == EINVAL || error == EMSGSIZE || error == EOPNOTSUPP)) {
-    /* EIO: the device cannot compute checksums, so it never will (udp_send_skb of net/ipv4/udp.c). */
-    if (error == EIO) atomic_store(outbox->segmentation[family_of(message->to)], false);
+    /* EIO: the device on the way there does not compute checksums (udp_send_skb of net/ipv4/udp.c). */
+    if (error == EIO) {
+      int64_t until = seconds_now() + APART_SECONDS;
+      atomic_store_explicit(&message->peer->state->apart_until, until, memory_order_relaxed);
+      atomic_store_explicit(outbox->apart_until[family_of(message->to)], until, memory_order_relaxed);
+    }
     send_apart(outbox, fd, message);
     return;
   }

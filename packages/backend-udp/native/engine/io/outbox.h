@@ -25,7 +25,8 @@ struct message {
 
 struct outbox {
   int sockets[2];                /* IPv4, IPv6; -1: none */
-  _Atomic bool *segmentation[2]; /* whether UDP_SEGMENT is in use there; cleared here when the device refuses it */
+  const _Atomic bool *segmentation[2];  /* whether the sockets know UDP_SEGMENT */
+  _Atomic int64_t *apart_until[2];      /* until when a device is known that refuses it, as in struct peer_state */
   struct counters *counters;
   const _Atomic bool *stop;
   uint32_t message_count, vector_count, scratch_used;

@@ -19,7 +19,7 @@ void peers_end(struct peers *peers) {
   prefixes_end(&peers->by_subnet[1]);
   prefixes_end(&peers->by_sender);
   for (uint32_t i = 0; i < peers->capacity; i++) {
-    if (peers->by_number[i] != NULL) free(peers->by_number[i]->traffic);
+    if (peers->by_number[i] != NULL) free(peers->by_number[i]->state);
     free(peers->by_number[i]);
   }
   free(peers->by_number);
@@ -73,8 +73,8 @@ int peers_set(struct peers *peers, const struct peer *wanted) {
   struct peer *peer = malloc(sizeof *peer);
   if (peer == NULL) return ENOMEM;
   *peer = *wanted;
-  peer->traffic = before != NULL ? before->traffic : calloc(1, sizeof *peer->traffic);
-  bool done = peer->traffic != NULL && count_senders(peers, peer, 1);
+  peer->state = before != NULL ? before->state : calloc(1, sizeof *peer->state);
+  bool done = peer->state != NULL && count_senders(peers, peer, 1);
   for (int family = 0; done && family < 2; family++) {
     const struct subnet *subnet = &peer->subnets[family];
     if (subnet->present) done = prefixes_set(&peers->by_subnet[family], subnet->address, subnet->length, peer);
@@ -83,7 +83,7 @@ int peers_set(struct peers *peers, const struct peer *wanted) {
    * Out of memory midway: the peer is in the table as far as it got, and owned by it. Asked again, as the caller does,
    * it is replaced as a whole.
    */
-  if (peer->traffic == NULL) {
+  if (peer->state == NULL) {
     free(peer);
     return ENOMEM;
   }
@@ -103,7 +103,7 @@ void peers_delete(struct peers *peers, uint32_t number) {
   peers->by_number[number] = NULL;
   drop_subnets(peers, peer, NULL);
   (void)count_senders(peers, peer, -1);
-  grace_free(&peers->grace, peer->traffic);
+  grace_free(&peers->grace, peer->state);
   grace_free(&peers->grace, peer);
   grace_collect(&peers->grace);
 }

@@ -32,20 +32,26 @@ struct peer_traffic {
   struct traffic sent, received;
 };
 
+/* What changes while packets flow. */
+struct peer_state {
+  struct peer_traffic traffic;
+  _Atomic int64_t apart_until; /* until when its datagrams are sent one by one, in seconds of CLOCK_MONOTONIC; 0: not */
+};
+
 struct subnet {
   uint8_t length;      /* in bits */
   bool present;
   uint8_t address[16]; /* IPv4: the first four bytes */
 };
 
-/* Not changed once it is in the table; a change is another peer with the same number and traffic. */
+/* Not changed once it is in the table; a change is another peer with the same number and state. */
 struct peer {
   uint32_t number;
   uint8_t sender_count;
   struct underlay senders[MOST_SENDERS];
   struct endpoint endpoints[2]; /* by the family of the inner packet */
   struct subnet subnets[2];
-  struct peer_traffic *traffic;
+  struct peer_state *state;
 };
 
 struct peers {
@@ -59,7 +65,7 @@ struct peers {
 void peers_begin(struct peers *peers);
 void peers_end(struct peers *peers);
 
-/* Puts a copy of the peer in, in place of the one with its number. `traffic` is not looked at. Returns an errno. */
+/* Puts a copy of the peer in, in place of the one with its number. `state` is not looked at. Returns an errno. */
 int peers_set(struct peers *peers, const struct peer *wanted);
 void peers_delete(struct peers *peers, uint32_t number);
 
@@ -68,8 +74,8 @@ const struct peer *peers_get(const struct peers *peers, uint32_t number);
 
 /* Whether there is a peer, and packets of or for it were carried. */
 static inline bool peer_is_active(const struct peer *peer) {
-  return peer != NULL && (atomic_load_explicit(&peer->traffic->sent.packets, memory_order_relaxed) != 0 ||
-                          atomic_load_explicit(&peer->traffic->received.packets, memory_order_relaxed) != 0);
+  return peer != NULL && (atomic_load_explicit(&peer->state->traffic.sent.packets, memory_order_relaxed) != 0 ||
+                          atomic_load_explicit(&peer->state->traffic.received.packets, memory_order_relaxed) != 0);
 }
 
 /* For readers. */
