@@ -1,4 +1,4 @@
-import { abortError, FAMILIES, silentLogger, throwIfAborted } from '@overlay/core';
+import { abortError, FAMILIES, noMetrics, silentLogger, throwIfAborted } from '@overlay/core';
 import type {
   AttributesContext,
   Backend,
@@ -35,6 +35,7 @@ import { removePrograms } from './kernel/remove-programs.js';
 import { endpointWith } from './lease.js';
 import { endpointId, udpOptions } from './options.js';
 import type { UdpOptions } from './options.js';
+import { PathMetrics } from './path-metrics.js';
 import { pathSources } from './paths.js';
 import type { PathSource } from './paths.js';
 import { UdpNetwork } from './udp-network.js';
@@ -64,8 +65,15 @@ export interface UdpComponents {
  * The UDP backend: flannel's `udp` on the wire, without its price. One factory for all networks of a {@link Linux}.
  */
 export function udp({ linux }: UdpComponents): BackendFactory {
-  const paths = pathSources(linux);
-  return { type: TYPE, supports: SUPPORTS, create: (init) => new Udp(linux, paths, init) };
+  const shared = { linux, paths: pathSources(linux), pathMetrics: new PathMetrics() };
+  return { type: TYPE, supports: SUPPORTS, create: (init) => new Udp(shared, init) };
+}
+
+/** What all networks of a {@link Linux} have in common. */
+interface Shared {
+  readonly linux: Linux;
+  readonly paths: readonly PathSource[];
+  readonly pathMetrics: PathMetrics;
 }
 
 class Udp implements Backend {
@@ -81,8 +89,7 @@ class Udp implements Backend {
   readonly #logger: Logger;
 
   constructor(
-    private readonly linux: Linux,
-    private readonly paths: readonly PathSource[],
+    private readonly shared: Shared,
     private readonly init: BackendInit,
   ) {
     this.#options = udpOptions(init);
@@ -111,8 +118,8 @@ class Udp implements Backend {
   async preflight(options: { readonly host?: Host; readonly signal: AbortSignal }): Promise<readonly Finding[]> {
     const { host, signal } = options;
     const [general, { findings }] = await Promise.all([
-      this.linux.preflight({ netConf: this.init.netConf, signal, ...(host ? { host } : {}) }),
-      choosePath(this.paths, this.#options.dataPath, options),
+      this.shared.linux.preflight({ netConf: this.init.netConf, signal, ...(host ? { host } : {}) }),
+      choosePath(this.shared.paths, this.#options.dataPath, options),
     ]);
     return [...general, ...findings];
   }
@@ -121,7 +128,7 @@ class Udp implements Backend {
     return host$.pipe(
       switchMap((host) =>
         promised(async (signal) => {
-          const { path } = await choosePath(this.paths, this.#options.dataPath, { host, signal });
+          const { path } = await choosePath(this.shared.paths, this.#options.dataPath, { host, signal });
           return this.#attributes(host, path?.name);
         }),
       ),
@@ -129,7 +136,8 @@ class Udp implements Backend {
   }
 
   async open(context: OpenContext): Promise<Network> {
-    const { linux, init } = this;
+    const { shared, init } = this;
+    const { linux, pathMetrics } = shared;
     const { signal } = context;
     const options = this.#options;
     // The host is asked for here and again by the network: what it is now must not be lost in between.
@@ -137,7 +145,7 @@ class Udp implements Backend {
     const following = context.host$.subscribe(host$);
     try {
       const host = await firstValue(host$, signal);
-      const { path, findings } = await choosePath(this.paths, options.dataPath, { host, signal });
+      const { path, findings } = await choosePath(this.shared.paths, options.dataPath, { host, signal });
       for (const { level, message } of findings) if (path && level === 'warning') this.#logger.warn(`udp: ${message}`);
       if (!path) throw noPath(findings);
       this.#logger.info(`udp: packets take the ${path.name} path`);
@@ -155,7 +163,12 @@ class Udp implements Backend {
           ...(recordedNetworks && { recordedNetworks }),
         });
         const inner = await DeclarativeNetwork.open(design, linux.reconciler, { ...context, host$ }, init.logger);
-        return new UdpNetwork(inner, path.name, opened, () => following.unsubscribe());
+        const { metrics = noMetrics, logger } = init;
+        const unfollow = pathMetrics.follow({ name: path.name, path: opened, metrics, ...(logger && { logger }) });
+        return new UdpNetwork(inner, path.name, opened, () => {
+          unfollow();
+          following.unsubscribe();
+        });
       } catch (error) {
         await opened.close();
         throw error;

@@ -1,5 +1,5 @@
 import type { Address, BackendFactory, Lease, Logger, Metrics, PerFamily, SubnetManager } from '@overlay/core';
-import { Agent, errorText, FAMILIES, makePlan, noMetrics } from '@overlay/core';
+import { Agent, errorText, FAMILIES, makePlan } from '@overlay/core';
 import { hostGw } from '@overlay/backend-host-gw';
 import { udp } from '@overlay/backend-udp';
 import { vxlan } from '@overlay/backend-vxlan';
@@ -12,6 +12,8 @@ import { FileRecord } from '../files/file-record.js';
 import { ConfigurationsFile } from '../files/configurations-file.js';
 import { SubnetEnvFile } from '../files/subnet-env-file.js';
 import type { Settings } from '../flags/settings.js';
+import type { MetricRegistry } from '../metrics/registry.js';
+import type { MetricsServer } from '../metrics/server.js';
 import type { Probe } from '../probe/probe.js';
 import { listenHealth } from '../health/server.js';
 import { storedHostId } from '../identity/host-id.js';
@@ -60,13 +62,15 @@ export interface HostAgent {
  */
 export async function startHostAgent(context: HostAgentContext): Promise<HostAgent> {
   const { settings, logger, signal } = context;
+  const metrics = await servedMetrics(context);
   const linux = openLinux({
     instance: settings.instance,
     sysctls: settings.sysctls,
     routeMetrics: settings.routeMetrics,
     logger,
+    ...(metrics && { metrics: metrics.registry }),
   });
-  const servers: { close(): void }[] = [];
+  const servers: { close(): void }[] = metrics === undefined ? [] : [metrics];
   try {
     const backends = await everyBackend(context, linux);
     // A backend that refuses its options does so before this host is given an identity.
@@ -89,12 +93,20 @@ export async function startHostAgent(context: HostAgentContext): Promise<HostAge
       // Packets do not need it.
       logger.warn(errorText(error));
     }
-    return await start({ ...context, linux, backends, kernel, hostId, reporter, paths, servers });
+    return await start({ ...context, linux, backends, kernel, hostId, reporter, paths, servers, metrics });
   } catch (error) {
     for (const server of servers) server.close();
     await linux.close();
     throw error;
   }
+}
+
+/** Most hosts have none, and do not load them. */
+async function servedMetrics({ settings, signal }: HostAgentContext): Promise<MetricsServer | undefined> {
+  const { health, metricsPort } = settings;
+  if (metricsPort === 0) return undefined;
+  const { serveMetrics } = await import('../metrics/server.js');
+  return serveMetrics({ address: health.address, port: metricsPort, signal });
 }
 
 /** The backends that come with this agent, then those that this host's command line or environment names. */
@@ -114,10 +126,11 @@ interface Parts extends HostAgentContext {
   readonly paths: RunPaths;
   /** What answers questions. */
   readonly servers: readonly { close(): void }[];
+  readonly metrics: MetricsServer | undefined;
 }
 
 async function start(parts: Parts): Promise<HostAgent> {
-  const { settings, store, logger, times, linux, backends, kernel, hostId, reporter, paths, servers } = parts;
+  const { settings, store, logger, times, linux, backends, kernel, hostId, reporter, paths, servers, metrics } = parts;
   const need = new InterfaceNeed((): boolean => agent.status().network !== undefined);
   const state = statePaths(settings.stateDirectory, settings.instance);
   const remembered = await remembering(store, { hostId, path: state.leases, logger });
@@ -148,7 +161,7 @@ async function start(parts: Parts): Promise<HostAgent> {
     applyChanges: settings.applyChanges,
     wrongConfig: store.wrongConfig,
     logger,
-    metrics: gauges({ kernel, readiness: () => reportReadiness() }),
+    metrics: gauges({ kernel, registry: metrics?.registry, readiness: () => reportReadiness() }),
   });
   const applyPending = async (): Promise<ApplyOutcome> => {
     const { pending, ownLease, readiness } = agent.status();
@@ -174,6 +187,10 @@ async function start(parts: Parts): Promise<HostAgent> {
     if (!everReady || (phase !== 'ready' && phase !== 'impaired')) return;
     store.reportReadiness?.(readiness.ready ? undefined : readiness.reasons.map(({ message }) => message).join('; '));
   };
+  if (metrics !== undefined) {
+    const { agentGauges } = await import('../metrics/agent-gauges.js');
+    metrics.registry.beforeRead(() => agentGauges(agent.status(), metrics.registry));
+  }
   let probe: Probe | undefined;
   reporter.follow({ agent, applyPending, reachability: () => probe?.report() });
   let closed: Promise<void> | undefined;
@@ -243,16 +260,21 @@ function interfaceOptions(
 
 interface GaugeReaders {
   readonly kernel: KernelSettings;
+  /** Where all of it is kept, if anybody may read it. */
+  readonly registry: MetricRegistry | undefined;
   /** Told when the agent has become ready, or is so no longer. */
   readonly readiness: () => void;
 }
 
 /** What the agent measures anyway: whoever made room for peers, and whoever tells the store, hears of it here. */
-function gauges({ kernel, readiness }: GaugeReaders): Metrics {
+function gauges({ kernel, registry, readiness }: GaugeReaders): Metrics {
   let wasReady: number | undefined;
   return {
-    ...noMetrics,
-    gauge: (name, value) => {
+    count: (...counted) => registry?.count(...counted),
+    observe: (...observed) => registry?.observe(...observed),
+    ...(registry && { beforeRead: (update: () => void) => registry.beforeRead(update) }),
+    gauge: (name, value, labels) => {
+      registry?.gauge(name, value, labels);
       if (name === 'peers') kernel.followPeers(value);
       if (name !== 'ready' || value === wasReady) return;
       wasReady = value;

@@ -18,6 +18,8 @@ export interface Settings {
   readonly subnetFile: string;
   readonly interface: Readonly<InterfaceOptions>;
   readonly health: { readonly address: string; readonly port: number };
+  /** Where metrics are answered, on the address of `health`; 0: nowhere. */
+  readonly metricsPort: number;
   readonly store: StoreSettings;
   readonly lease: LeaseTimes;
   /** Packages or files that bring further backends. */
@@ -88,6 +90,7 @@ export function readSettings(argv: readonly string[], env: Readonly<Record<strin
       subnetFile: notEmpty('subnet-file', text('subnet-file')),
       interface: options,
       health: { address, port: integer('healthz-port') },
+      metricsPort: integer('metrics-port'),
       store: readStore(values, env),
       lease: readLeaseTimes(values),
       backendModules: list('backend-module'),

@@ -33,6 +33,7 @@ export const FLAGS: readonly Flag[] = [
   text('public-ipv6', '', 'the same for IPv6'),
   text('healthz-ip', '0.0.0.0', 'address on which /healthz, /readyz and /status are answered'),
   integer('healthz-port', 0, [0, 65_535], 'port for them; 0 answers nowhere'),
+  integer('metrics-port', 0, [0, 65_535], 'port for /metrics, on the address of --healthz-ip; 0 answers nowhere'),
   integer('v', 0, [0, LARGEST_INTEGER], 'flanneld’s verbosity: 1 or more is --log-level=debug'),
   text('vmodule', '', 'accepted for flanneld’s sake, without effect'),
   text('log_backtrace_at', '', 'accepted for flanneld’s sake, without effect'),

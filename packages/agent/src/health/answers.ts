@@ -8,7 +8,8 @@ import { staleness } from '../report/staleness.js';
 /** What is answered to a request. */
 export interface Answer {
   readonly status: number;
-  readonly type: 'text/plain; charset=utf-8' | 'application/json';
+  /** The media type. */
+  readonly type: string;
   readonly body: string;
 }
 

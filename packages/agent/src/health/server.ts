@@ -12,11 +12,28 @@ const IDLE_MS = 10_000;
 const TAKEN_MS = 1000;
 const AGAIN_MS = 20;
 
+/** What people are told of a port. */
+export interface ServedHere {
+  /** The flag that sets it. */
+  readonly flag: string;
+  readonly purpose: string;
+  /** The paths that are answered. */
+  readonly paths: string;
+}
+
+const HEALTH: ServedHere = {
+  flag: '--healthz-port',
+  purpose: 'health checks',
+  paths: '/healthz, /readyz and /status',
+};
+
 export interface HealthServerOptions {
   readonly address: string;
   /** 1 to 65535; 0 lets the kernel choose one. */
   readonly port: number;
   readonly signal: AbortSignal;
+  /** What is served there; health unless told. */
+  readonly what?: ServedHere;
   /** The answer to a path, or undefined when there is no such path. `fromHere`: whether this host itself asks. */
   readonly answer: (path: string, asker: { readonly fromHere: boolean }) => Promise<Answer | undefined>;
 }
@@ -34,7 +51,7 @@ export interface HealthServer {
  * @throws OverlayError `OVERLAY_HEALTH_LISTEN`, `OVERLAY_ABORTED`.
  */
 export async function listenHealth(options: HealthServerOptions): Promise<HealthServer> {
-  const { address, port, signal, answer } = options;
+  const { address, port, signal, what = HEALTH } = options;
   const sockets = new Set<Socket>();
   let http: Promise<HttpServer> | undefined;
   const server = createServer((socket) => {
@@ -43,7 +60,7 @@ export async function listenHealth(options: HealthServerOptions): Promise<Health
     // Whoever asks may go away at any time.
     socket.on('error', () => undefined);
     socket.setTimeout(IDLE_MS, () => socket.destroy());
-    http ??= loadHttp(answer);
+    http ??= loadHttp({ ...options, what });
     http.then(
       (loaded) => void loaded.emit('connection', socket),
       () => socket.destroy(),
@@ -51,12 +68,13 @@ export async function listenHealth(options: HealthServerOptions): Promise<Health
   });
   const deadline = performance.now() + TAKEN_MS;
   for (;;) {
-    throwIfAborted('listening for health checks', signal);
+    throwIfAborted(`listening for ${what.purpose}`, signal);
     try {
       await listen(server, address, port);
       break;
     } catch (error) {
-      if (errorCode(error) !== 'EADDRINUSE' || performance.now() > deadline) throw refused(address, port, error);
+      if (errorCode(error) !== 'EADDRINUSE' || performance.now() > deadline)
+        throw refused({ address, port, what }, error);
       await delay(AGAIN_MS);
     }
   }
@@ -71,12 +89,14 @@ export async function listenHealth(options: HealthServerOptions): Promise<Health
   };
 }
 
-async function loadHttp(answer: HealthServerOptions['answer']): Promise<HttpServer> {
+type Answering = Pick<HealthServerOptions, 'answer'> & { readonly what: ServedHere };
+
+async function loadHttp(answering: Answering): Promise<HttpServer> {
   const { createServer: createHttpServer } = await import('node:http');
-  return createHttpServer((request, response) => respond(request, response, answer));
+  return createHttpServer((request, response) => respond(request, response, answering));
 }
 
-function respond(request: IncomingMessage, response: ServerResponse, answer: HealthServerOptions['answer']): void {
+function respond(request: IncomingMessage, response: ServerResponse, { answer, what }: Answering): void {
   const reply = (status: number, type: string, body: string): void => {
     response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
     response.end(request.method === 'HEAD' ? undefined : body);
@@ -89,7 +109,7 @@ function respond(request: IncomingMessage, response: ServerResponse, answer: Hea
   const fromHere = isThisHost(request.socket);
   answer((request.url ?? '/').split('?', 1)[0], { fromHere }).then(
     (found) => {
-      if (found === undefined) reply(404, 'text/plain; charset=utf-8', 'there is /healthz, /readyz and /status\n');
+      if (found === undefined) reply(404, 'text/plain; charset=utf-8', `there is ${what.paths}\n`);
       else reply(found.status, found.type, found.body);
     },
     (error: unknown) => reply(500, 'text/plain; charset=utf-8', `the answer failed: ${errorText(error)}\n`),
@@ -116,12 +136,18 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-function refused(address: string, port: number, cause: unknown): OverlayError {
-  const flag = errorCode(cause) === 'EADDRNOTAVAIL' ? '--healthz-ip' : '--healthz-port';
+function refused({ address, port, what }: RefusedPort, cause: unknown): OverlayError {
+  const flag = errorCode(cause) === 'EADDRNOTAVAIL' ? '--healthz-ip' : what.flag;
   const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
   return new OverlayError(
     'OVERLAY_HEALTH_LISTEN',
-    `${flag}: cannot listen on ${where} for health checks: ${errorText(cause)}; choose another, or --healthz-port=0 for none`,
+    `${flag}: cannot listen on ${where} for ${what.purpose}: ${errorText(cause)}; choose another, or ${what.flag}=0 for none`,
     { key: flag, cause },
   );
+}
+
+interface RefusedPort {
+  readonly address: string;
+  readonly port: number;
+  readonly what: ServedHere;
 }

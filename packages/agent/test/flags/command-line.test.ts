@@ -30,6 +30,7 @@ test('every default is flanneld’s, or that of a flag of ours', () => {
     subnetFile: '/run/flannel/subnet.env',
     interface: { iface: [], ifaceRegex: [] },
     health: { address: '0.0.0.0', port: 0 },
+    metricsPort: 0,
     store: { kind: 'local', directory: '/store' },
     lease: { ttlMs: 86_400_000, renewMarginMs: 3_600_000 },
     backendModules: [],
@@ -82,6 +83,7 @@ const accepted: readonly [title: string, argv: readonly string[], env: Record<st
       },
     },
   ],
+  ['a port for metrics', ['--metrics-port=9981'], {}, { metricsPort: 9981 }],
   ['a hexadecimal integer', ['--healthz-port=0x50'], {}, { health: { address: '0.0.0.0', port: 80 } }],
   [
     'an IPv6 address to listen on',

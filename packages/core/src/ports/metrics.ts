@@ -9,6 +9,11 @@ export interface Metrics {
   gauge(name: string, value: number, labels?: Labels): void;
   /** Records one duration in seconds. */
   observe(name: string, seconds: number, labels?: Labels): void;
+  /**
+   * Has this called each time before the metrics are read, or sent somewhere: for what is counted elsewhere, and asked
+   * rather than told at each change. Returns how to end that. Where it is left out, such counts are missing.
+   */
+  beforeRead?(update: () => void): () => void;
 }
 
 const nothing = (): void => undefined;
