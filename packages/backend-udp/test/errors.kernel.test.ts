@@ -30,6 +30,13 @@ describe.each(['kernel', 'user'] as const)('the %s path', (dataPath) => {
   /** What ping says to one echo request of a pod. */
   const ping = async (...argv: readonly string[]): Promise<string> =>
     (await near.pod.exec(['ping', '-n', '-c', '1', ...argv], { check: false })).stdout;
+  /** A pod with a larger MTU than the network's, as one from before it was lowered. */
+  const enlargePod = async (): Promise<void> => {
+    const { stdout } = await near.exec('ip -j link show master cni0');
+    const ports = (JSON.parse(stdout) as { readonly ifname: string }[]).map(({ ifname }) => ifname);
+    for (const name of [...ports, 'cni0']) await near.exec(`ip link set ${name} mtu 1500`);
+    await near.pod.exec('ip link set eth0 mtu 1500'.split(' '));
+  };
   const addressOf = ({ pod }: UdpEnd, family: 'ipv4' | 'ipv6'): string => pod.addresses[family] ?? '';
 
   test.each(FAMILIES)('carries what is as large as the MTU and may not be cut, %s', async (family) => {
@@ -41,14 +48,27 @@ describe.each(['kernel', 'user'] as const)('the %s path', (dataPath) => {
     { family: 'ipv4', error: `From 10.244.1.1 icmp_seq=1 Frag needed and DF set (mtu = ${MTU})` },
     { family: 'ipv6', error: `From fd44:0:0:1::1 icmp_seq=1 Packet too big: mtu=${MTU}` },
   ] as const)('has the sender of what is larger told the MTU, $family', async ({ family, error }) => {
-    // A pod with a larger MTU than the network's, as one from before it was lowered.
-    const { stdout } = await near.exec('ip -j link show master cni0');
-    const ports = (JSON.parse(stdout) as { readonly ifname: string }[]).map(({ ifname }) => ifname);
-    for (const name of [...ports, 'cni0']) await near.exec(`ip link set ${name} mtu 1500`);
-    await near.pod.exec('ip link set eth0 mtu 1500'.split(' '));
+    await enlargePod();
     const size = String(1500 - HEADERS[family]);
     expect(await ping('-M', 'do', '-W', PATIENCE_S, '-s', size, addressOf(far, family))).toContain(error);
   });
+
+  // A route may say that more goes through a device than it takes; the kernel then leaves it to the device.
+  const oversized = [
+    { family: 'ipv4', to: '10.244.2.77', error: `From 10.244.1.0 icmp_seq=1 Frag needed and DF set (mtu = ${MTU})` },
+    { family: 'ipv6', to: 'fd44:0:0:2::77', error: `From fd44:0:0:1:: icmp_seq=1 Packet too big: mtu=${MTU}` },
+  ] as const;
+  if (dataPath === 'user') {
+    test.each(oversized)('tells the MTU itself where the kernel does not, $family', async ({ family, to, error }) => {
+      await enlargePod();
+      const before = dropped(near, 'too-large');
+      await near.exec(`ip route add ${to} dev flannel0 mtu lock 1500`);
+      const size = String(1500 - HEADERS[family]);
+      expect(await ping('-M', 'do', '-W', PATIENCE_S, '-s', size, to)).toContain(error);
+      expect(dropped(near, 'too-large') - before).toBe(1);
+      await near.exec(`ip route del ${to} dev flannel0`);
+    });
+  }
 
   // The user path is a hop of its own, as flanneld is.
   test.each([
