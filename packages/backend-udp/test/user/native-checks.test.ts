@@ -35,9 +35,27 @@ async function compile(into: string, sanitizer: string): Promise<string> {
     path.join(shared, 'netns.c'),
   ];
   // A fence is no synchronisation that the thread sanitizer knows; what it has to see are the loads and stores beside it.
-  const flags = ['-D_GNU_SOURCE', '-std=gnu11', '-g', '-O1', '-Wall', '-Wextra', '-Wno-tsan', `-fsanitize=${sanitizer}`];
+  const flags = [
+    '-D_GNU_SOURCE',
+    '-std=gnu11',
+    '-g',
+    '-O1',
+    '-Wall',
+    '-Wextra',
+    '-Wno-tsan',
+    `-fsanitize=${sanitizer}`,
+  ];
   const wraps = WRAPPED.map((name) => `-Wl,--wrap=${name}`);
-  const command = [...flags, '-fno-sanitize-recover=all', `-I${shared}`, ...wraps, '-pthread', '-o', program, ...sources];
+  const command = [
+    ...flags,
+    '-fno-sanitize-recover=all',
+    `-I${shared}`,
+    ...wraps,
+    '-pthread',
+    '-o',
+    program,
+    ...sources,
+  ];
   await execute(process.env.CC ?? 'gcc', command, { timeout: LIMIT_MS });
   return program;
 }
