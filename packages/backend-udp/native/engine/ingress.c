@@ -127,27 +127,63 @@ static void write_groups(struct ingress *ingress) {
   coalescer_empty(coalescer);
 }
 
+/*
+ * Packets of one message that follow each other with the same inner addresses. They are looked up, judged and counted for
+ * their peer once: a message of small packets has dozens.
+ */
+struct run {
+  const uint8_t *addresses; /* inside the first of them; NULL: there is none */
+  uint8_t family;
+  enum reason reason; /* as of judge */
+  struct peer *from;
+  uint32_t packets;
+  uint64_t bytes;
+};
+
+static void end_run(struct run *run) {
+  if (run->packets > 0) add_traffic(&run->from->state->traffic.received, run->packets, run->bytes);
+  run->packets = 0;
+  run->bytes = 0;
+}
+
+static bool continues(const struct run *run, const struct view *view) {
+  return run->addresses != NULL && run->family == view->family &&
+         __builtin_memcmp(run->addresses, view_source(view), 2 * view_address_bytes(view)) == 0;
+}
+
+static void begin_run(struct run *run, struct shared *shared, const struct settings *settings, const struct view *view,
+                      const struct underlay *sender) {
+  run->addresses = view_source(view);
+  run->family = view->family;
+  if (settings->filter != FILTER_OFF) {
+    run->reason = judge(shared, settings, view, sender, &run->from);
+  } else {
+    run->reason = REASONS;
+    run->from = peers_match(&shared->peers, view->family, view_source(view));
+  }
+}
+
 static void take_packet(struct ingress *ingress, const struct settings *settings, const struct underlay *sender,
-                        uint8_t *bytes, size_t length) {
-  struct shared *shared = ingress->worker->shared;
+                        struct run *run, uint8_t *bytes, size_t length) {
   struct counters *counters = &ingress->worker->counters;
   struct view view;
-  struct peer *from = NULL;
   if (!parse_packet(bytes, length, &view)) {
     count(&counters->drops[REASON_MALFORMED], 1);
     return;
   }
-  if (settings->filter != FILTER_OFF) {
-    enum reason reason = judge(shared, settings, &view, sender, &from);
-    if (reason != REASONS && settings->filter == FILTER_ENFORCE) {
-      count(&counters->drops[reason], 1);
-      return;
-    }
-    if (reason != REASONS) count(&counters->passed[reason], 1);
-  } else {
-    from = peers_match(&shared->peers, view.family, view_source(&view));
+  if (!continues(run, &view)) {
+    end_run(run);
+    begin_run(run, ingress->worker->shared, settings, &view, sender);
   }
-  if (from != NULL) add_traffic(&from->state->traffic.received, 1, view.length);
+  if (run->reason != REASONS) {
+    bool passes = settings->filter == FILTER_COUNT;
+    count(&(passes ? counters->passed : counters->drops)[run->reason], 1);
+    if (!passes) return;
+  }
+  if (run->from != NULL) {
+    run->packets++;
+    run->bytes += view.length;
+  }
   if (coalescer_room(&ingress->coalescer) == 0) write_groups(ingress);
   coalesce(&ingress->coalescer, &view);
 }
@@ -173,8 +209,10 @@ static void take_message(struct ingress *ingress, const struct settings *setting
     count(&ingress->worker->counters.drops[REASON_MALFORMED], 1);
     return;
   }
+  struct run run = {0};
   for (uint32_t at = 0; at < length; at += size)
-    take_packet(ingress, settings, &sender, bytes + at, length - at < size ? length - at : size);
+    take_packet(ingress, settings, &sender, &run, bytes + at, length - at < size ? length - at : size);
+  end_run(&run);
 }
 
 /* The kernel changes what describes a message when it fills it. */

@@ -69,7 +69,7 @@ describe.each(['thread', 'address,undefined'])('the engine under -fsanitize=%s',
   }, LIMIT_MS + 10_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test.each(['changes', 'read-errors', 'cutting-returns', 'icmp-silence'])(
+  test.each(['changes', 'read-errors', 'cutting-returns', 'mixed-message', 'icmp-silence'])(
     'holds what is said of it: %s',
     async (name) => {
       const { stderr } = await execute(program, [name], { timeout: LIMIT_MS });

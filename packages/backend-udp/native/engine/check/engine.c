@@ -19,6 +19,7 @@
 #define OFFLOAD sizeof(struct virtio_net_hdr)
 #define PATIENCE_MS 30000
 #define PAYLOAD 100
+#define UDP_SEGMENT_OPTION 103
 
 static int near[QUEUES] = {-1, -1}; /* our ends */
 static _Atomic int read_error, refuse_to_cut, messages_cut, messages_apart;
@@ -265,6 +266,37 @@ static void changes(void) {
   engine_free(engine);
 }
 
+/* Each packet of a message is judged by its own addresses, also where those before and after it are let in. */
+static void mixed_message(void) {
+  enum { EACH = IPV4_HEADER + 8 + PAYLOAD };
+  static const uint8_t sources[][4] = {{10, 2, 1, 1}, {10, 2, 1, 1}, {10, 2, 2, 1}, {10, 2, 1, 1}, {0}, {10, 2, 1, 1}};
+  uint16_t port = free_port(), size = EACH;
+  struct engine *engine = engine_at(port);
+  struct settings settings = {.mtu = 1400, .filter = FILTER_ENFORCE, .own = {{16, true, {10, 1}}}};
+  HOLDS(engine_configure(engine, &settings) == 0);
+  struct peer peer = peer_of(1, port), other = peer_of(2, port);
+  other.senders[0].bytes[15] = 2;
+  HOLDS(peers_set(&engine->shared.peers, &peer) == 0 && peers_set(&engine->shared.peers, &other) == 0);
+  uint8_t message[6 * EACH], one[OFFLOAD + EACH];
+  for (size_t i = 0; i < 6; i++) {
+    HOLDS(packet(one, sources[i], own_address, PAYLOAD) == sizeof one);
+    memcpy(message + i * EACH, one + OFFLOAD, EACH);
+  }
+  message[4 * EACH] = 0x15; /* of no version that there is */
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  /* By the loopback interface it stays one message. */
+  HOLDS(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT_OPTION, &(int){size}, sizeof(int)) == 0);
+  HOLDS(sendto(fd, message, sizeof message, 0, &peer.endpoints[0].address.any, peer.endpoints[0].length) == sizeof message);
+  UNTIL(counted(engine).received.packets == 4);
+  struct counters sum = counted(engine);
+  HOLDS(sum.drops[REASON_WRONG_SOURCE] == 1 && sum.drops[REASON_MALFORMED] == 1);
+  UNTIL(atomic_load(&peers_get(&engine->shared.peers, 1)->state->traffic.received.packets) == 4);
+  HOLDS(atomic_load(&peers_get(&engine->shared.peers, 1)->state->traffic.received.bytes) == 4 * EACH);
+  HOLDS(atomic_load(&peers_get(&engine->shared.peers, 2)->state->traffic.received.packets) == 0);
+  close(fd);
+  engine_free(engine);
+}
+
 /* Errors are not answered, and neither are redirects. */
 static void icmp_silence(void) {
   static const struct { uint8_t type; bool answered; } types[] = {{1, false}, {2, false}, {127, false}, {128, true}, {137, false}};
@@ -280,7 +312,7 @@ static void icmp_silence(void) {
 
 int main(int count, char **arguments) {
   static const struct { const char *name; void (*run)(void); } cases[] = {
-      {"read-errors", read_errors}, {"cutting-returns", cutting_returns}, {"changes", changes}, {"icmp-silence", icmp_silence}};
+      {"read-errors", read_errors}, {"cutting-returns", cutting_returns}, {"changes", changes}, {"mixed-message", mixed_message}, {"icmp-silence", icmp_silence}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     if (count != 2 || strcmp(arguments[1], cases[i].name) != 0) continue;
     cases[i].run();
