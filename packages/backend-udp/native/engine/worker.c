@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "seconds.h"
+
 /*
  * The kernel carries packets before any process runs, and the threads that do it here are to come close: while the host is
  * busy, pods would else wait for their network. Not allowed, it is done without.
@@ -30,6 +32,36 @@ static void claim_processor(void) {
               .nice = getpriority(PRIO_PROCESS, 0),
               .runtime = SLICE_NS};
   (void)syscall(SYS_sched_setattr, 0, &wanted, 0);
+}
+
+/*
+ * Anybody can send to the port, and only here is it seen who is no peer and what is no packet. Strangers must not drive a
+ * thread that goes before all others: while more of that comes in a second than this, it takes its turn as any other.
+ */
+#define MOST_UNWANTED 20000
+
+struct flood {
+  uint64_t unwanted; /* counted when the second began */
+  int64_t second;
+  bool on;
+};
+
+static void watch_strangers(struct flood *flood, const struct worker *worker) {
+  const _Atomic uint64_t *drops = worker->counters.drops;
+  uint64_t unwanted = atomic_load_explicit(&drops[REASON_UNKNOWN_SENDER], memory_order_relaxed) +
+                      atomic_load_explicit(&drops[REASON_MALFORMED], memory_order_relaxed);
+  if (unwanted == flood->unwanted && !flood->on) return;
+  int64_t second = seconds_now();
+  uint64_t most = flood->unwanted + MOST_UNWANTED;
+  if (unwanted > most && !flood->on) {
+    flood->on = setpriority(PRIO_PROCESS, 0, 0) == 0;
+  } else if (second != flood->second && unwanted <= most && flood->on) {
+    (void)setpriority(PRIO_PROCESS, 0, NICENESS);
+    flood->on = false;
+  }
+  if (second == flood->second) return;
+  flood->second = second;
+  flood->unwanted = unwanted;
 }
 
 enum source { SOURCE_WAKE, SOURCE_TUN, SOURCE_IPV4, SOURCE_IPV6, SOURCES };
@@ -124,6 +156,7 @@ void *worker_run(void *argument) {
   struct shared *shared = worker->shared;
   struct grace *grace = &shared->peers.grace;
   struct readiness ready;
+  struct flood flood = {0};
   bool lost = false, idle = false;
   uint64_t since = 0;  /* when it had nothing more to do */
   uint64_t shares = 0; /* until when others need the processor */
@@ -133,6 +166,7 @@ void *worker_run(void *argument) {
     grace_round(grace, worker->number);
     enum last last = worker->last;
     enum turn done = round_of_work(worker, &lost, &ready);
+    watch_strangers(&flood, worker);
     if (done != TURN_EMPTY && idle) {
       learn(worker, last, nanoseconds() - since < LOOKING_NS);
       idle = false;

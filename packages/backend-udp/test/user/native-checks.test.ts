@@ -14,7 +14,7 @@ const shared = path.resolve(require.resolve('@overlay/linux/package.json'), '../
 /** Some seconds at rest. */
 const LIMIT_MS = 240_000;
 /** What native/engine/check/engine.c has functions of its own for. */
-const WRAPPED = ['read', 'sendmmsg', 'clock_gettime'];
+const WRAPPED = ['read', 'sendmmsg', 'clock_gettime', 'setpriority'];
 
 function cFiles(folder: string, ...but: readonly string[]): string[] {
   return readdirSync(folder)
@@ -69,7 +69,7 @@ describe.each(['thread', 'address,undefined'])('the engine under -fsanitize=%s',
   }, LIMIT_MS + 10_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test.each(['changes', 'read-errors', 'cutting-returns', 'mixed-message', 'icmp-silence'])(
+  test.each(['changes', 'read-errors', 'cutting-returns', 'mixed-message', 'flood-of-strangers', 'icmp-silence'])(
     'holds what is said of it: %s',
     async (name) => {
       const { stderr } = await execute(program, [name], { timeout: LIMIT_MS });

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -73,6 +74,14 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now) {
   int done = __real_clock_gettime(clock, now);
   now->tv_sec += atomic_load(&later);
   return done;
+}
+
+static _Atomic int ordinary, favoured; /* how often a thread has become that */
+int __wrap_setpriority(int which, id_t who, int niceness);
+int __wrap_setpriority(int which, id_t who, int niceness) {
+  HOLDS(which == PRIO_PROCESS && who == 0);
+  atomic_fetch_add(niceness == 0 ? &ordinary : &favoured, 1);
+  return 0;
 }
 
 static int64_t milliseconds(void) {
@@ -297,6 +306,33 @@ static void mixed_message(void) {
   engine_free(engine);
 }
 
+/* A thread that strangers drive is no longer favoured, until they have ended. */
+static void flood_of_strangers(void) {
+  uint16_t port = free_port();
+  struct engine *engine = engine_at(port);
+  struct settings settings = {.mtu = 1400, .filter = FILTER_ENFORCE, .own = {{16, true, {10, 1}}}};
+  HOLDS(engine_configure(engine, &settings) == 0);
+  UNTIL(atomic_load(&favoured) == QUEUES);
+  struct endpoint to = peer_of(0, port).endpoints[0];
+  uint8_t one[OFFLOAD + IPV4_HEADER + 8 + PAYLOAD];
+  HOLDS(packet(one, (const uint8_t[4]){10, 2, 1, 1}, own_address, PAYLOAD) == sizeof one);
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  for (int i = 0; i < 1000; i++)
+    HOLDS(sendto(fd, one + OFFLOAD, sizeof one - OFFLOAD, 0, &to.address.any, to.length) > 0);
+  UNTIL(counted(engine).drops[REASON_UNKNOWN_SENDER] == 1000);
+  HOLDS(atomic_load(&ordinary) == 0);
+  int64_t end = milliseconds() + PATIENCE_MS;
+  while (atomic_load(&ordinary) == 0) {
+    HOLDS(milliseconds() < end);
+    HOLDS(sendto(fd, one + OFFLOAD, sizeof one - OFFLOAD, 0, &to.address.any, to.length) > 0);
+  }
+  UNTIL((poll(NULL, 0, 1), sendto(fd, one + OFFLOAD, sizeof one - OFFLOAD, 0, &to.address.any, to.length) > 0 &&
+                               atomic_load(&favoured) == QUEUES + 1));
+  HOLDS(atomic_load(&ordinary) == 1);
+  close(fd);
+  engine_free(engine);
+}
+
 /* Errors are not answered, and neither are redirects. */
 static void icmp_silence(void) {
   static const struct { uint8_t type; bool answered; } types[] = {{1, false}, {2, false}, {127, false}, {128, true}, {137, false}};
@@ -312,7 +348,8 @@ static void icmp_silence(void) {
 
 int main(int count, char **arguments) {
   static const struct { const char *name; void (*run)(void); } cases[] = {
-      {"read-errors", read_errors}, {"cutting-returns", cutting_returns}, {"changes", changes}, {"mixed-message", mixed_message}, {"icmp-silence", icmp_silence}};
+      {"read-errors", read_errors}, {"cutting-returns", cutting_returns}, {"changes", changes}, {"mixed-message", mixed_message}, {"flood-of-strangers", flood_of_strangers},
+      {"icmp-silence", icmp_silence}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     if (count != 2 || strcmp(arguments[1], cases[i].name) != 0) continue;
     cases[i].run();
