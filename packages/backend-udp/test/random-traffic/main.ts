@@ -1,10 +1,10 @@
-// `npm run traffic [-- --path user|kernel] [--minutes 60] [--seed 1]`: prints a line for each sample, then the report.
+// `npm run traffic [-- --path user|kernel] [--minutes 60] [--seed 1] [--sanitize]`: prints a line for each sample, then the report.
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { randomTraffic } from './random-traffic.js';
 import { verdict } from './verdict.js';
 
-const USAGE = 'usage: npm run traffic -- [--path user|kernel] [--minutes 60] [--seed 1]';
+const USAGE = 'usage: npm run traffic -- [--path user|kernel] [--minutes 60] [--seed 1] [--sanitize]';
 
 function wrong(text: string): never {
   process.stderr.write(`traffic: ${text}\n`);
