@@ -7,7 +7,8 @@ const given = { iface: ['eth0'], publicIP: '192.0.2.1' };
 test('addresses of the store go before those of flags, once the store has answered', async () => {
   const told: object[] = [];
   const waits: (() => void)[] = [];
-  const clock = { now: () => 0, after: (_: number, run: () => void) => (waits.push(run), () => undefined) };
+  const after = (_: number, run: () => void) => (waits.push(run), () => undefined);
+  const clock = { now: () => 0, elapsed: () => 0, after };
   const warnings: string[] = [];
   let away = true;
   const ask = async () => {
@@ -31,7 +32,7 @@ test('addresses of the store go before those of flags, once the store has answer
 
 test('until the store answers, the addresses that were published before are used', async () => {
   const told: object[] = [];
-  const clock = { now: () => 0, after: () => () => undefined };
+  const clock = { now: () => 0, elapsed: () => 0, after: () => () => undefined };
   const ask = (): Promise<never> => Promise.reject(new Error('nobody answers'));
   const before = async () => ({ ipv4: parseAddress('192.0.2.7') });
   askedInterfaceOptions({ given, ask, before, logger: silentLogger, clock }).subscribe((state) => told.push(state));

@@ -15,15 +15,26 @@ export async function settle(): Promise<void> {
 
 /** Time that passes only when a test says so. */
 export class HandClock implements Clock {
-  #now = 1_000_000;
+  /** Far from what the wall clock says, so that who confuses the two is found out. */
+  #elapsed = 5_000;
+  #epoch = 995_000;
   readonly #timers = new Set<Timer>();
 
   now(): number {
-    return this.#now;
+    return this.#epoch + this.#elapsed;
+  }
+
+  elapsed(): number {
+    return this.#elapsed;
+  }
+
+  /** Somebody sets the wall clock so many milliseconds forwards, or back if negative. No time passes. */
+  step(ms: number): void {
+    this.#epoch += ms;
   }
 
   after(ms: number, action: () => void): () => void {
-    const timer = { at: this.#now + ms, action };
+    const timer = { at: this.#elapsed + ms, action };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }
@@ -36,21 +47,21 @@ export class HandClock implements Clock {
   /** Milliseconds until the next timer. */
   get next(): number | undefined {
     const first = this.#first();
-    return first && first.at - this.#now;
+    return first && first.at - this.#elapsed;
   }
 
   /** Lets so many milliseconds pass, one timer after the other, each with all that follows from it. */
   async advance(ms: number): Promise<void> {
-    const end = this.#now + ms;
+    const end = this.#elapsed + ms;
     for (;;) {
       await settle();
       const due = this.#first();
       if (due === undefined || due.at > end) break;
       this.#timers.delete(due);
-      this.#now = Math.max(this.#now, due.at);
+      this.#elapsed = Math.max(this.#elapsed, due.at);
       due.action();
     }
-    this.#now = end;
+    this.#elapsed = end;
     await settle();
   }
 

@@ -51,6 +51,7 @@ function make(
         const { store: storeName, hostId } = OWNER;
         const late = {
           now: () => world.clock.now(),
+          elapsed: () => world.clock.elapsed(),
           after: (ms: number, action: () => void) => world.clock.after(ms, action),
         };
         const logger = {

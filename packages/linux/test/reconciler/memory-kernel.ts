@@ -126,15 +126,26 @@ export class MemoryKernel {
 
 /** A clock that moves only when told. */
 export class HandClock implements Clock {
-  #now = 1_000_000;
+  /** Far from what the wall clock says, so that who confuses the two is found out. */
+  #elapsed = 5_000;
+  #epoch = 995_000;
   readonly #timers = new Set<{ at: number; action: () => void }>();
 
   now(): number {
-    return this.#now;
+    return this.#epoch + this.#elapsed;
+  }
+
+  elapsed(): number {
+    return this.#elapsed;
+  }
+
+  /** Somebody sets the wall clock so many milliseconds forwards, or back if negative. No time passes. */
+  step(ms: number): void {
+    this.#epoch += ms;
   }
 
   after(ms: number, action: () => void): () => void {
-    const timer = { at: this.#now + ms, action };
+    const timer = { at: this.#elapsed + ms, action };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }
@@ -145,16 +156,16 @@ export class HandClock implements Clock {
 
   /** Lets time pass, timer by timer, and whatever they start run to its end. */
   async pass(ms: number): Promise<void> {
-    const end = this.#now + ms;
+    const end = this.#elapsed + ms;
     for (;;) {
       await quiet();
       const next = [...this.#timers].sort((a, b) => a.at - b.at)[0];
       if (!next || next.at > end) break;
       this.#timers.delete(next);
-      this.#now = Math.max(this.#now, next.at);
+      this.#elapsed = Math.max(this.#elapsed, next.at);
       next.action();
     }
-    this.#now = end;
+    this.#elapsed = end;
     await quiet();
   }
 }
