@@ -8,20 +8,20 @@ import type { NetlinkMessage } from '../netlink/message.js';
 import { decodeAddress, dumpAddresses } from '../netlink/rtnetlink/address.js';
 import { decodeNeighbour, dumpNeighbours, probeNeighbour } from '../netlink/rtnetlink/neighbour.js';
 import { decodeRoute } from '../netlink/rtnetlink/route.js';
-import { lookupRoute } from '../netlink/rtnetlink/route-requests.js';
 import type { NeighbourState } from '../netlink/rtnetlink/neighbour-message.js';
 import type { PeerWatch } from '../network/design.js';
 import { OnLink } from './on-link.js';
+import { ProbeRounds } from './probe-rounds.js';
 import { Resolution } from './resolution.js';
+import { RouteLookups } from './route-lookups.js';
+import { UnderlayChanges } from './underlay-changes.js';
 import { DIRECT, judgeRoute } from './verdict.js';
-import type { RouteAnswer, Verdict } from './verdict.js';
+import type { Verdict } from './verdict.js';
 
 /** Changes of routes and addresses come in bursts. */
 const SETTLE_MS = 50;
 /** How often addresses that do not answer are asked again. */
 const DOUBT_MS = 1000;
-/** How often those that answered are asked again. */
-const CONFIRM_MS = 30_000;
 const PROBES_A_TURN = 256;
 
 /** What adjacency is judged with. */
@@ -49,9 +49,9 @@ export class Adjacency implements PeerWatch {
   readonly #context: AdjacencyContext;
   /** Which peers an address is followed for: nearly always one, and then a set of its own would be most of the memory. */
   readonly #users = new Map<Address, string | Set<string>>();
-  readonly #answers = new Map<Address, RouteAnswer>();
-  readonly #asking = new Set<Address>();
+  readonly #lookups: RouteLookups;
   readonly #resolution = new Resolution();
+  readonly #rounds = new ProbeRounds(this.#resolution, PROBES_A_TURN);
   readonly #listeners = new Set<(peers?: Iterable<string>) => void>();
   readonly #onLink = new Map<string, OnLink>();
   /** What the kernel knows of all neighbours, by device and address; kept only where it matters. */
@@ -60,14 +60,28 @@ export class Adjacency implements PeerWatch {
   #via: Host['interface'] | undefined;
   #cancelSettle: (() => void) | undefined;
   #cancelProbe: (() => void) | undefined;
-  #lastConfirm = 0;
+  /** What has been heard since everything was judged last. */
+  #changes = new UnderlayChanges();
   #announced = FEW_NEIGHBOURS;
   #announcing = false;
   #closed = false;
 
   private constructor(context: AdjacencyContext) {
     this.#context = context;
-    this.#stops.push(context.events.listen({ message: (message) => this.#heard(message), lost: () => this.#soon() }));
+    this.#lookups = new RouteLookups({
+      ...context,
+      wanted: (address) => this.#users.has(address),
+      changed: (addresses) => this.#tell(new Set(addresses.flatMap((address) => [...this.#usersOf(address)]))),
+    });
+    this.#stops.push(
+      context.events.listen({
+        message: (message) => this.#heard(message),
+        lost: () => {
+          this.#changes.everything();
+          this.#soon();
+        },
+      }),
+    );
   }
 
   /** Reads the interfaces' prefixes, so that the first verdicts need no waiting. */
@@ -114,15 +128,16 @@ export class Adjacency implements PeerWatch {
     this.#closed = true;
     this.#cancelSettle?.();
     this.#cancelProbe?.();
+    this.#lookups.close();
     for (const stop of this.#stops) stop();
     this.#listeners.clear();
   }
 
   #byRoute(address: Address, via: Host['interface']): Verdict | undefined {
     if (this.#onLink.get(via.name)?.has(address)) return judgeRoute(address, { link: via.name }, via);
-    const answer = this.#answers.get(address);
+    const answer = this.#lookups.answer(address);
     if (answer) return judgeRoute(address, answer, via);
-    void this.#ask([address]);
+    this.#lookups.want(address);
     return undefined;
   }
 
@@ -154,42 +169,8 @@ export class Adjacency implements PeerWatch {
     const users = this.#users.get(address);
     if (users instanceof Set ? !users.delete(peer) || users.size > 0 : users !== peer) return;
     this.#users.delete(address);
-    this.#answers.delete(address);
+    this.#lookups.forget(address);
     this.#resolution.unfollow(address);
-  }
-
-  /** Asks the kernel for its route to some addresses, and says whose verdict is another one. */
-  async #ask(addresses: Iterable<Address>): Promise<void> {
-    const changed = new Set<string>();
-    await Promise.all(
-      [...addresses].map(async (address) => {
-        if (this.#asking.has(address)) return;
-        this.#asking.add(address);
-        const answer = await this.#lookup(address);
-        this.#asking.delete(address);
-        if (this.#closed || !this.#users.has(address)) return;
-        const before = this.#answers.get(address);
-        this.#answers.set(address, answer);
-        if (before && sameAnswer(before, answer)) return;
-        for (const peer of this.#usersOf(address)) changed.add(peer);
-      }),
-    );
-    if (changed.size > 0) this.#tell(changed);
-  }
-
-  async #lookup(destination: Address): Promise<RouteAnswer> {
-    const { session, links } = this.#context;
-    try {
-      await links.ready();
-      const route = decodeRoute(await session.use((port) => port.query(lookupRoute({ destination }))));
-      const link = route?.outIndex === undefined ? undefined : links.byIndex(route.outIndex)?.name;
-      return {
-        ...(route?.gateway === undefined ? {} : { gateway: route.gateway }),
-        ...(link === undefined ? {} : { link }),
-      };
-    } catch (error) {
-      return { problem: error instanceof Error ? error.message : String(error) };
-    }
   }
 
   async #readPrefixes(): Promise<void> {
@@ -222,17 +203,34 @@ export class Adjacency implements PeerWatch {
     switch (message.type) {
       case MessageType.newAddress:
       case MessageType.deleteAddress:
-        this.#soon();
+        this.#heardAddress(message);
         break;
       case MessageType.newRoute:
       case MessageType.deleteRoute:
-        if (decodeRoute(message)?.protocol !== this.#context.routeProtocol) this.#soon();
+        this.#heardRoute(message);
         break;
       case MessageType.newNeighbour:
       case MessageType.deleteNeighbour:
         if (this.#context.confirmed) this.#heardNeighbour(message);
         break;
     }
+  }
+
+  #heardAddress(message: NetlinkMessage): void {
+    const found = decodeAddress(message);
+    if (found === undefined) return;
+    this.#changes.prefix(makePrefix(found.address, found.prefixLength));
+    if (found.peer !== undefined) this.#changes.prefix(makePrefix(found.peer, found.prefixLength));
+    if (message.type === MessageType.deleteAddress) this.#changes.lostAddress(found.index);
+    this.#soon();
+  }
+
+  #heardRoute(message: NetlinkMessage): void {
+    const route = decodeRoute(message);
+    if (route?.protocol === this.#context.routeProtocol) return;
+    if (route === undefined) this.#changes.everything();
+    else this.#changes.prefix(route.destination);
+    this.#soon();
   }
 
   #heardNeighbour(message: NetlinkMessage): void {
@@ -250,7 +248,7 @@ export class Adjacency implements PeerWatch {
     if (changed) this.#tell(this.#usersOf(found.address));
   }
 
-  /** Judges everything again once things have calmed down. */
+  /** Judges again what has changed, once things have calmed down. */
   #soon(): void {
     if (this.#cancelSettle || this.#closed) return;
     this.#cancelSettle = this.#context.clock.after(SETTLE_MS, () => {
@@ -260,35 +258,32 @@ export class Adjacency implements PeerWatch {
   }
 
   async #again(): Promise<void> {
+    const changes = this.#changes;
+    this.#changes = new UnderlayChanges();
     const before = this.#described();
     try {
       await this.#readPrefixes();
     } catch {
-      // The kernel cannot be asked now; the next change, or the verdict that is asked for, tries again.
+      // The kernel cannot be asked now.
+      this.#changes.add(changes);
       return this.#soon();
     }
     if (this.#closed) return;
     if (this.#described() !== before) this.#tell();
-    await this.#ask([...this.#answers.keys()]);
+    await this.#lookups.review(changes);
   }
 
+  /** The prefixes by which verdicts were given: those of other interfaces, as of pods, say nothing. */
   #described(): string {
-    return JSON.stringify([...this.#onLink].map(([name, { prefixes }]) => [name, prefixes]));
+    const { name = '' } = this.#via ?? {};
+    return String(this.#onLink.get(name)?.prefixes);
   }
 
   #scheduleProbes(): void {
     if (this.#cancelProbe || this.#closed || !this.#context.confirmed) return;
     this.#cancelProbe = this.#context.clock.after(DOUBT_MS, () => {
       this.#cancelProbe = undefined;
-      const now = this.#context.clock.now();
-      const confirm = now - this.#lastConfirm >= CONFIRM_MS;
-      if (confirm) this.#lastConfirm = now;
-      const due: Address[] = [];
-      for (const address of confirm ? this.#resolution.addresses() : this.#resolution.doubtful()) {
-        due.push(address);
-        if (due.length === PROBES_A_TURN) break;
-      }
-      void this.#probe(due);
+      void this.#probe(this.#rounds.next(this.#context.clock.elapsed()));
       this.#scheduleProbes();
     });
   }
@@ -308,8 +303,4 @@ export class Adjacency implements PeerWatch {
 
 function neighbourName(index: number, address: Address): string {
   return `${index} ${address}`;
-}
-
-function sameAnswer(a: RouteAnswer, b: RouteAnswer): boolean {
-  return a.gateway === b.gateway && a.link === b.link && a.problem === b.problem;
 }

@@ -12,7 +12,9 @@ export const DIRECT: Verdict = { direct: true };
 /** What the kernel's routing says of an address. */
 export interface RouteAnswer {
   readonly gateway?: Address;
-  /** Name of the device that packets to it leave by. */
+  /** Index of the device that packets to it leave by. */
+  readonly index?: number;
+  /** Name of that device. */
   readonly link?: string;
   /** Why it cannot be reached at all. */
   readonly problem?: string;

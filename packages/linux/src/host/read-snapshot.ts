@@ -5,6 +5,7 @@ import type { NetlinkMessage } from '../netlink/message.js';
 import type { NetlinkPort } from '../netlink/port.js';
 import { decodeAddress, dumpAddresses } from '../netlink/rtnetlink/address.js';
 import { decodeLink, dumpLinks } from '../netlink/rtnetlink/link.js';
+import { saysNoWay } from '../netlink/rtnetlink/no-way.js';
 import { RouteTable } from '../netlink/rtnetlink/route-names.js';
 import { dumpRoutes, lookupRoute } from '../netlink/rtnetlink/route-requests.js';
 import type { Route } from '../netlink/rtnetlink/route.js';
@@ -97,10 +98,7 @@ export async function readReach(netlink: NetlinkPort, target: Address, options: 
     if (route.type !== 'unicast' && route.type !== 'local') return { problem: `its route is of type ${route.type}` };
     return { index: route.outIndex, ...(route.prefSrc === undefined ? {} : { source: route.prefSrc }) };
   } catch (error) {
-    if (error instanceof NetlinkError && NO_WAY.has(error.errnoName)) return { problem: error.message };
+    if (saysNoWay(error)) return { problem: error.message };
     throw error;
   }
 }
-
-/** What a lookup answers when there is no route, or one that refuses (fib_props in net/ipv4/fib_semantics.c). */
-const NO_WAY = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL', 'EAFNOSUPPORT', 'EADDRNOTAVAIL']);
