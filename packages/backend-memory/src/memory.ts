@@ -104,6 +104,7 @@ class MemoryBackend implements Backend {
             const route = object as MemoryRoute;
             return route.owner === kernel.owner && insideNetworks(init.netConf, route.destination);
           },
+          reaches: (object) => (object as MemoryRoute).destination,
         },
       ],
     };

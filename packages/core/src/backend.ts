@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { Family, Prefix } from './address/index.js';
 import type { Host } from './host.js';
-import type { Lease, LeaseAttributes, LeaseUpdate } from './lease.js';
+import type { Lease, LeaseAttributes, LeaseUpdate, PerFamily } from './lease.js';
 import type { NetConf } from './net-conf/index.js';
 import type { Clock } from './ports/clock.js';
 import type { Logger } from './ports/logger.js';
@@ -78,12 +78,25 @@ export interface AttributesContext {
   readonly previous?: Lease;
 }
 
+/** Peers of which a network has found something in the kernel that is its own, from an earlier run, and that nobody wants. */
+export interface LeftOverPeers {
+  /** Their subnets. */
+  readonly subnets: readonly Prefix[];
+  /** To how many subnets of a family something of an earlier run was found to lead, these and wanted ones. */
+  readonly found: PerFamily<number>;
+}
+
 /** What {@link Backend.open} works from. */
 export interface OpenContext {
   /** This host's own lease, the current one first, again when it changes. */
   readonly lease$: Observable<Lease>;
   /** The host, the current one first, again when its interface or addresses change. */
   readonly host$: Observable<Host>;
+  /**
+   * Asked once, after the first snapshot, when there are such peers: what is left of an earlier run goes when it resolves,
+   * and carries packets until then. What is wanted does not wait for it. A network that was given none removes it at once.
+   */
+  readonly leftOver?: (peers: LeftOverPeers) => Promise<void>;
   /** Ends an opening that is under way. A network that is open is ended by {@link Network.close}. */
   readonly signal: AbortSignal;
 }

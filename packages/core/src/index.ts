@@ -91,6 +91,7 @@ export type {
   BackendInit,
   BackendSupports,
   Finding,
+  LeftOverPeers,
   Network,
   NetworkProblem,
   NetworkState,
@@ -131,6 +132,7 @@ export { pickSubnet, subnetFits } from './subnet-picker.js';
 export type {
   AgentOptions,
   AgentPhase,
+  HeldSubnet,
   AgentStatus,
   ApplyingConfiguration,
   FindPodInterfaces,

@@ -1,4 +1,4 @@
-import type { AgentStatus, HeldLease, HeldRemoval } from '@overlay/core';
+import type { AgentStatus, HeldLease, HeldRemoval, HeldSubnet } from '@overlay/core';
 import { FAMILIES } from '@overlay/core';
 import type { FlatReport } from '../report/host-report.js';
 import { staleness } from '../report/staleness.js';
@@ -100,7 +100,8 @@ function heldLines(
   }
   if (heldRemovalCount > 0) {
     const until = Math.max(...heldRemovals.map((removal) => removal.until));
-    const text = `${heldRemovalCount} peers would go at once; they stay until ${moment(until, now)}, then the store is asked again`;
+    const unlisted = heldRemovals.some(({ what }) => what === 'unlisted');
+    const text = `${heldRemovalCount} ${unlisted ? "peers' subnets" : 'peers'} would go at once; they stay until ${moment(until, now)}, then the store is asked again`;
     lines.push(['removals', text]);
     lines.push(...listed(heldRemovals, heldRemovalCount, (removal) => `${removal.key}: ${whatRemoval(removal)}`));
   }
@@ -117,8 +118,10 @@ function whyHeld({ problem, reasons, endpoints }: HeldLease): string {
   return [problem, ...each, endpoints].filter((text) => text !== undefined).join('; ');
 }
 
-function whatRemoval({ what }: HeldRemoval): string {
+function whatRemoval({ what }: Pick<HeldRemoval | HeldSubnet, 'what'>): string {
   switch (what) {
+    case 'unlisted':
+      return 'no lease has it, and this host has had a way to it since before the agent started';
     case 'gone':
       return 'its lease is gone';
     case 'changed':

@@ -54,7 +54,7 @@ export function agentStatus(supervisor: Supervisor, frame: StatusFrame): AgentSt
   const { state: networkState, status: network } = carriage;
   const missing = missingOf(supervisor);
   const held = [...table.held()];
-  const removals = [...table.heldRemovals()];
+  const removals = [...table.heldRemovals(), ...supervisor.feed.left.held()];
   return {
     phase: frame.phase,
     hostId: frame.hostId,

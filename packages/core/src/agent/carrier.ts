@@ -1,6 +1,6 @@
 import type { Subscription } from 'rxjs';
 import { ReplaySubject } from 'rxjs';
-import type { Backend, Network, NetworkState } from '../backend.js';
+import type { Backend, LeftOverPeers, Network, NetworkState } from '../backend.js';
 import { endpointIdOf, leaseAs, leadsWith } from '../endpoints.js';
 import { errorText } from '../errors.js';
 import { sameLease } from '../lease-table/same-lease.js';
@@ -19,6 +19,8 @@ import { deferred, unlessAborted } from '../deferred.js';
 export interface CarrierContext extends RetryPorts {
   readonly host: HostWatch;
   readonly log: ChangeLog;
+  /** As of {@link OpenContext.leftOver}. */
+  readonly leftOver: (peers: LeftOverPeers) => Promise<void>;
   /** Something that can be seen from outside is another, or there is something else to publish. */
   changed(): void;
 }
@@ -130,7 +132,8 @@ export class Carrier {
       what,
       signal,
       attempt: async () => {
-        const opening = backend.open({ lease$: this.#lease$, host$: this.#context.host.host$, signal });
+        const { host, leftOver } = this.#context;
+        const opening = backend.open({ lease$: this.#lease$, host$: host.host$, leftOver, signal });
         // A network that opens although nobody waits for it any more must not stay open.
         opening.then(
           (late) => (signal.aborted ? late.close() : undefined),

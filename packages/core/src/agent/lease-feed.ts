@@ -1,5 +1,6 @@
 import type { Subscription } from 'rxjs';
 import type { Address } from '../address/index.js';
+import type { LeftOverPeers } from '../backend.js';
 import { errorText } from '../errors.js';
 import type { Lease, LeaseEvent, LeaseUpdate } from '../lease.js';
 import type { ClaimsOf, LeaseTable } from '../lease-table/index.js';
@@ -12,6 +13,7 @@ import type { ChangeLog } from './change-log.js';
 import type { RetryPorts } from './retry.js';
 import { retryDelay } from './retry.js';
 import { HeldReport } from './held-report.js';
+import { LeftPeers } from './left-peers.js';
 import { RemovalWindow } from './removal-window.js';
 
 /** Asked for a new reading of the store, how long to wait for it before asking again. */
@@ -38,6 +40,7 @@ export class LeaseFeed {
   readonly #context: LeaseFeedContext;
   readonly #held: HeldReport;
   readonly #window: RemovalWindow | undefined;
+  readonly #left: LeftPeers;
   readonly #firstSnapshot: Deferred<void> = deferred();
   #subscription: Subscription | undefined;
   #cancelRetry: (() => void) | undefined;
@@ -47,6 +50,8 @@ export class LeaseFeed {
   #sink: ((update: LeaseUpdate) => void) | undefined;
   /** What the store has told while nothing could be judged yet, by key. */
   #early: Map<string, Lease> | undefined = new Map();
+  /** The store went back before anything could be judged, and has told no snapshot since. */
+  #wentBack = false;
   #hasSnapshot = false;
   #remembered = false;
 
@@ -54,6 +59,7 @@ export class LeaseFeed {
     this.#context = context;
     this.#held = new HeldReport(context);
     const { table, clock, doubts } = context;
+    this.#left = new LeftPeers(table);
     if (doubts) {
       this.#window = new RemovalWindow({
         table,
@@ -110,7 +116,7 @@ export class LeaseFeed {
     if (this.#early !== undefined) {
       const early = [...this.#early.values()];
       this.#early = undefined;
-      this.#context.table.snapshot(early, this.#context.clock.now());
+      this.#context.table.snapshot(early, this.#context.clock.now(), this.#wentBack);
       this.#held.look();
     }
     this.#sink = sink;
@@ -120,6 +126,18 @@ export class LeaseFeed {
   /** The peers as they were given so far; undefined before {@link attach} has given any. */
   accepted(): Iterable<Lease> | undefined {
     return this.#sink && this.#context.table.accepted();
+  }
+
+  /** Peers of an earlier run of the agent whose removal is held. */
+  get left(): LeftPeers {
+    return this.#left;
+  }
+
+  /** As of {@link OpenContext.leftOver}: resolves when what a network has found of peers that are not listed may go. */
+  leftOver(peers: LeftOverPeers): Promise<void> {
+    const mayGo = this.#left.ask(peers, this.#context.clock.now(), this.#wentBack);
+    this.#followDoubt();
+    return mayGo;
   }
 
   detach(): void {
@@ -154,7 +172,13 @@ export class LeaseFeed {
       this.#keepEarly(this.#early, event);
     } else if (event.type === 'snapshot') {
       this.#window?.clear();
+      this.#wentBack = false;
       this.#give(table.snapshot(event.leases, clock.now(), event.wentBack));
+      // What is remembered is no answer of the store.
+      if (event.remembered !== true) {
+        this.#left.settle(clock.now());
+        this.#followDoubt();
+      }
     } else {
       const changes = this.#window?.take(event.changes) ?? event.changes;
       if (changes.length > 0) this.#give(table.changes(changes, clock.now()));
@@ -178,6 +202,7 @@ export class LeaseFeed {
   #keepEarly(early: Map<string, Lease>, event: LeaseEvent): void {
     if (event.type === 'snapshot') {
       early.clear();
+      this.#wentBack ||= event.wentBack === true;
       for (const lease of event.leases) early.set(lease.key, lease);
       return;
     }
@@ -188,7 +213,10 @@ export class LeaseFeed {
   }
 
   #give(delta: LeaseUpdate | undefined): void {
-    if (delta !== undefined) this.#sink?.(delta);
+    if (delta !== undefined) {
+      this.#sink?.(delta);
+      if (delta.type === 'delta') this.#left.listed(delta.set);
+    }
     if (this.#early === undefined) this.#held.look();
     this.#followDoubt();
   }
@@ -196,7 +224,7 @@ export class LeaseFeed {
   /** Has the store read again when the doubt is over, and again as long as no answer has settled it. */
   #followDoubt(): void {
     const { table, clock, log } = this.#context;
-    const due = table.due();
+    const due = earliest(table.due(), this.#left.due());
     if (due === this.#rereadFor) return;
     this.#rereadFor = due;
     this.#cancelReread?.();
@@ -204,15 +232,21 @@ export class LeaseFeed {
       log.over('doubt', 'the removals that were held are settled');
     } else {
       const now = clock.now();
-      const count = table.doubt?.keys.length;
       const seconds = Math.max(0, Math.ceil((due - now) / 1000));
-      log.warn(
-        'doubt',
-        `held for ${seconds} s, then read again: the removal of ${count} of ${table.size} peers at once`,
-      );
+      log.warn('doubt', `held for ${seconds} s, then read again: the removal of ${this.#heldText()}`);
       this.#rereadAfter(Math.max(0, due - now));
     }
     this.#context.changed();
+  }
+
+  #heldText(): string {
+    const { table } = this.#context;
+    const texts: string[] = [];
+    const keys = table.doubt?.keys.length ?? 0;
+    if (keys > 0) texts.push(`${keys} of ${table.size} peers at once`);
+    const left = this.#left.held().length;
+    if (left > 0) texts.push(`${left} peers' subnets that this host has a way to and no lease has`);
+    return texts.join(', and of ');
   }
 
   #rereadAfter(ms: number): void {
@@ -224,4 +258,8 @@ export class LeaseFeed {
       this.#context.subnetManager.resync();
     });
   }
+}
+
+function earliest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }

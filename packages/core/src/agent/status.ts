@@ -3,6 +3,7 @@ import type { Host } from '../host.js';
 import type { Lease } from '../lease.js';
 import type { HeldLease, HeldRemoval } from '../lease-table/index.js';
 import type { NetConf } from '../net-conf/index.js';
+import type { HeldSubnet } from './left-peers.js';
 import type { Readiness } from './readiness.js';
 
 /**
@@ -63,8 +64,11 @@ export interface AgentStatus {
   /** At most 100 of the leases that are not believed, or only in part, with their reasons. */
   readonly heldLeases: readonly HeldLease[];
   readonly heldLeaseCount: number;
-  /** At most 100 of the removals that came too many at once and wait to be confirmed. */
-  readonly heldRemovals: readonly HeldRemoval[];
+  /**
+   * At most 100 of the removals that came too many at once and wait to be confirmed: of peers, and of subnets that were in
+   * place when the agent started.
+   */
+  readonly heldRemovals: readonly (HeldRemoval | HeldSubnet)[];
   readonly heldRemovalCount: number;
   /** Claims of others on what is ours: one line each. */
   readonly conflicts: readonly string[];

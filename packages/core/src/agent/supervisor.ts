@@ -237,8 +237,12 @@ export class Supervisor {
   }
 
   #createCarrier(plan: Plan): Carrier {
-    const { host } = this;
-    return new Carrier(plan, { ...this.#ports, host, log: this.#log, changed: () => this.succession.look() });
+    const { host, feed } = this;
+    return new Carrier(plan, {
+      ...{ ...this.#ports, host, log: this.#log },
+      leftOver: (peers) => feed.leftOver(peers),
+      changed: () => this.succession.look(),
+    });
   }
 
   #createTenancy(leaseChanged: (lease: Lease) => void): Tenancy {

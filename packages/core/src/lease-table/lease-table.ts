@@ -124,6 +124,20 @@ export class LeaseTable {
     return due !== undefined && due <= now;
   }
 
+  /** Milliseconds that doubted removals wait; 0 when none is doubted. */
+  get holdMs(): number {
+    return this.#doubt.holdMs;
+  }
+
+  /**
+   * Whether so many removals would be doubted if there were so many peers: for those that the table has never had.
+   *
+   * @param wentBack as of {@link snapshot}
+   */
+  doubts(removals: number, peers: number, wentBack = false): boolean {
+    return this.#doubt.tooManyOf(removals, peers, wentBack);
+  }
+
   /** The number of peers that the network has. */
   get size(): number {
     return this.#admission.size;

@@ -23,7 +23,8 @@ interface Doubted {
  * with and those that came in it.
  */
 export class RemovalDoubt {
-  readonly #holdMs: number;
+  /** Milliseconds that doubted removals wait; 0 for never doubting. */
+  readonly holdMs: number;
   readonly #fraction: number;
   /** Oldest first. */
   readonly #recent = new Map<string, Recent>();
@@ -34,14 +35,14 @@ export class RemovalDoubt {
   #summary: Doubt | undefined;
 
   constructor(holdMs: number, fraction: number) {
-    this.#holdMs = holdMs;
+    this.holdMs = holdMs;
     this.#fraction = fraction;
   }
 
   /** Ends the counting of removals that have left the window. */
   forgetOld(now: number): void {
     for (const [key, { at }] of this.#recent) {
-      if (now - at < this.#holdMs) break;
+      if (now - at < this.holdMs) break;
       this.#forget(key);
     }
   }
@@ -52,7 +53,7 @@ export class RemovalDoubt {
    * @param oneIsTooMany whether each one is to be doubted
    */
   tooMany(removals: readonly Peer[], size: number, oneIsTooMany: boolean): boolean {
-    if (removals.length === 0 || this.#holdMs === 0) return false;
+    if (removals.length === 0 || this.holdMs === 0) return false;
     if (oneIsTooMany) return true;
     // What one peer loses twice is still one peer.
     const further = removals.reduce((count, { key }) => (this.#recent.has(key) ? count : count + 1), 0);
@@ -60,9 +61,19 @@ export class RemovalDoubt {
     return total > 1 && total > this.#fraction * (size + this.#absent);
   }
 
+  /**
+   * Whether so many removals of so many peers are too many to be believed by themselves.
+   *
+   * @param oneIsTooMany whether each one is to be doubted
+   */
+  tooManyOf(removals: number, peers: number, oneIsTooMany: boolean): boolean {
+    if (removals === 0 || this.holdMs === 0) return false;
+    return oneIsTooMany || (removals > 1 && removals > this.#fraction * peers);
+  }
+
   /** Counts a removal that was believed. */
   count(peer: Peer, now: number): void {
-    if (this.#holdMs === 0) return;
+    if (this.holdMs === 0) return;
     this.#forget(peer.key);
     this.#recent.set(peer.key, { at: now, subnets: peer.passed?.subnets ?? {}, absent: true });
     this.#absent++;
@@ -99,9 +110,9 @@ export class RemovalDoubt {
     if (this.#doubted.size === 0) this.#began = now;
     this.#summary = undefined;
     this.#forget(peer.key);
-    const step = this.#holdMs / 10;
+    const step = this.holdMs / 10;
     const steps = Math.max(0, Math.ceil((now - this.#began) / step));
-    this.#doubted.set(peer, { since: now, until: this.#began + this.#holdMs + steps * step });
+    this.#doubted.set(peer, { since: now, until: this.#began + this.holdMs + steps * step });
   }
 
   lift(peer: Peer): void {

@@ -15,6 +15,7 @@ import type { Observable, Subscription } from 'rxjs';
 import type { Reconciler } from '../reconciler/reconciler.js';
 import type { Scope } from '../reconciler/scope.js';
 import type { NetworkContext, NetworkDesign } from './design.js';
+import { LeftOver } from './left-over.js';
 
 /** The owner of what belongs to this host. Not a lease's key: those are never empty. */
 const SELF = '';
@@ -45,9 +46,10 @@ export class DeclarativeNetwork implements Network {
 
   private constructor(
     private readonly design: NetworkDesign,
-    reconciler: Reconciler,
+    private readonly reconciler: Reconciler,
     context: NetworkContext,
     private readonly logger: Logger,
+    private readonly mayGo: OpenContext['leftOver'],
   ) {
     this.#context = context;
     this.reachChanges$ = this.#reachChanges.asObservable();
@@ -66,7 +68,7 @@ export class DeclarativeNetwork implements Network {
   static open(
     design: NetworkDesign,
     reconciler: Reconciler,
-    { host$, lease$, signal }: OpenContext,
+    { host$, lease$, leftOver, signal }: OpenContext,
     logger: Logger = silentLogger,
   ): Promise<DeclarativeNetwork> {
     return new Promise((resolve, reject) => {
@@ -91,7 +93,7 @@ export class DeclarativeNetwork implements Network {
         next: ([host, lease]) => {
           try {
             if (network) return network.#moved({ host, lease });
-            network = new DeclarativeNetwork(design, reconciler, { host, lease }, logger);
+            network = new DeclarativeNetwork(design, reconciler, { host, lease }, logger, leftOver);
             network.#stops.push(() => subscription?.unsubscribe());
             signal.removeEventListener('abort', aborted);
             resolve(network);
@@ -173,7 +175,18 @@ export class DeclarativeNetwork implements Network {
   #mark(): void {
     if (this.#marked || !this.#complete || this.#undecided.size > 0) return;
     this.#marked = true;
-    for (const { kind, claim } of this.design.marks(() => this.#context)) this.#scope.claim(kind, claim);
+    const left = new LeftOver(
+      this.#scope,
+      this.design.marks(() => this.#context),
+      this.mayGo,
+    );
+    left
+      .claim(() => {
+        if (!this.#closed) this.reconciler.audit();
+      })
+      .catch((error: unknown) => {
+        this.logger.error(`${this.design.name}: what is left over from another time stays: ${errorText(error)}`);
+      });
   }
 
   /** The host or the own lease is another: everything derived from them is derived again. */

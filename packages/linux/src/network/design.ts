@@ -1,4 +1,4 @@
-import type { Address, Host, Lease } from '@overlay/core';
+import type { Address, Host, Lease, Prefix } from '@overlay/core';
 import type { Claim } from '../reconciler/strays.js';
 import type { KernelObject } from '../reconciler/kind.js';
 
@@ -29,6 +29,11 @@ export interface PeerPlan {
 export interface OwnMark {
   readonly kind: string;
   readonly claim: Claim;
+  /**
+   * The subnet of the peer that an object of the kind leads to, for the objects by which the peers of an earlier run are
+   * counted before what is left of them is removed; undefined for one that may go whatever the leases say.
+   */
+  readonly reaches?: (object: KernelObject) => Prefix | undefined;
 }
 
 /** What a peer's way depends on and may change by itself: whether an address is on this link. */

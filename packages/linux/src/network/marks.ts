@@ -47,6 +47,12 @@ export function commonMarks(options: MarkOptions): readonly OwnMark[] {
         const ours = wanted(twin);
         return ours !== undefined && isFlannelTwin(route, ours as RouteObject);
       },
+      // What is outside the networks, no lease can ask for; in the place of what flanneld made, ours is wanted.
+      reaches: (object) => {
+        const { destination, protocol } = object as RouteObject;
+        const counts = protocol === options.routeProtocol && insideNetworks(options.netConf, destination);
+        return counts ? destination : undefined;
+      },
     },
   ];
 }

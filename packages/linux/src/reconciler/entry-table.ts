@@ -109,6 +109,11 @@ export class EntryTable {
     return this.#dumps[entry] === dump;
   }
 
+  /** Whether this dump or a later one came upon the object. */
+  wasSeenSince(entry: Entry, dump: number): boolean {
+    return this.#dumps[entry] >= dump;
+  }
+
   setSeen(entry: Entry, dump: number): void {
     this.#dumps[entry] = dump;
   }

@@ -49,6 +49,10 @@ export class KindWorker {
   /** A read of everything that is under way before its round. */
   #ahead: ReadAhead | undefined;
   #dumps = 0;
+  /** The number of the last read of everything that came to its end. */
+  #lastWhole = Infinity;
+  /** Who waits for everything to be judged by a claim. */
+  #judged: (() => void)[] = [];
   #failing = false;
   #unwatch: (() => void) | undefined;
 
@@ -93,13 +97,23 @@ export class KindWorker {
     for (const [key, removal] of this.table.removals) if (removal.scope === scope) this.table.removed(key);
   }
 
-  /** Takes what a claim recognises for ours, from the next read on, which is due at once. */
-  claim(scope: ScopeState, claim: Claim): void {
+  /** Takes what a claim recognises for ours, from the next read on, which is due at once; calls when that has ended. */
+  claim(scope: ScopeState, claim: Claim, judged?: () => void): void {
     this.#watch();
     this.#strays.claim(scope, claim);
+    if (judged) this.#judged.push(judged);
     // A read that has judged nothing yet will judge by this claim too.
     if (this.#ahead && !this.#ahead.told) this.context.wake();
     else this.readAll();
+  }
+
+  /** What a scope wants and the last read of everything, or one since then, came upon. */
+  *seen(scope: ScopeState): Iterable<KernelObject> {
+    const { entries } = this.table;
+    for (const entry of entries) {
+      if (entries.ownerOf(entry).scope !== scope || !entries.wasSeenSince(entry, this.#lastWhole)) continue;
+      yield entries.objectOf(entry);
+    }
   }
 
   /** Reads everything in the next round. */
@@ -135,6 +149,7 @@ export class KindWorker {
       if (all) await this.#readPart(undefined, signal);
       else for (const link of links) await this.#readPart(link, signal);
       if (all) this.#readAll = this.#readAgain;
+      if (all && !this.#readAll) for (const judged of this.#judged.splice(0)) judged();
     } catch (error) {
       for (const link of links) this.#suspects.add(link);
       throw error;
@@ -265,8 +280,10 @@ export class KindWorker {
       if (this.table.entries.statusOf(entry) === stuck) this.table.mark(entry, Status.Dirty);
     };
     this.shadows.endRead(link);
-    if (link === undefined) this.table.entries.forEach(missing);
-    else this.#eachOnLink(link, missing);
+    if (link === undefined) {
+      this.#lastWhole = dump;
+      this.table.entries.forEach(missing);
+    } else this.#eachOnLink(link, missing);
   }
 
   #look(filter: DumpFilter, each: (sighting: Sighting) => void, signal: AbortSignal): Promise<void> {
@@ -344,6 +361,7 @@ export class KindWorker {
   /** An object that nobody wants: to be removed if it is ours, and remembered if it is in the way. */
   #unwanted(actual: KernelObject, heard: boolean): void {
     const scope = this.#strays.claimant(actual, this.#wantedLike);
+    if (scope === 'kept') return;
     if (scope !== undefined) {
       const key = this.kind.key(actual);
       if (!this.#strays.mayRemove(key)) return;

@@ -51,8 +51,12 @@ export class ScopeHandle implements Scope {
     for (const owner of this.#owners.keys()) if (owner.startsWith(prefix)) yield owner;
   }
 
-  claim(kind: string, claim: Claim): void {
-    this.reconciler.worker(kind).claim(this.state, claim);
+  claim(kind: string, claim: Claim, judged?: () => void): void {
+    this.reconciler.worker(kind).claim(this.state, claim, judged);
+  }
+
+  seen(kind: string): Iterable<KernelObject> {
+    return this.reconciler.worker(kind).seen(this.state);
   }
 
   settled({ signal }: { readonly signal: AbortSignal }): Promise<void> {

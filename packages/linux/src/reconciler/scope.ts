@@ -38,8 +38,12 @@ export interface Scope {
   /**
    * Objects of this kind which the claim recognises are ours: found without being wanted, they are removed. To be called
    * when everything wanted has been set, for what is wanted later is not known to be wanted now.
+   *
+   * @param judged called when all objects of the kind have been read once and judged by it
    */
-  claim(kind: string, claim: Claim): void;
+  claim(kind: string, claim: Claim, judged?: () => void): void;
+  /** The objects of a kind that are wanted here and that the last read of all of them found, as wanted or different. */
+  seen(kind: string): Iterable<KernelObject>;
   /**
    * Resolves when everything set so far has been tried once.
    *

@@ -16,9 +16,13 @@ const SPARE_MS = 10_000;
 
 /**
  * Whether a scope holds an object to be its own that is found in the kernel and that nobody wants. `wanted` gives what is
- * wanted of the same kind under the key of another object, of which only what makes up the key need be right.
+ * wanted of the same kind under the key of another object, of which only what makes up the key need be right. `kept`: it
+ * is, and stays for now, whoever else claims it.
  */
-export type Claim = (actual: KernelObject, wanted: (other: KernelObject) => KernelObject | undefined) => boolean;
+export type Claim = (
+  actual: KernelObject,
+  wanted: (other: KernelObject) => KernelObject | undefined,
+) => boolean | 'kept';
 
 /** Objects that bear the marks of a scope and that nobody wants: whose they are, and whether they go now. */
 export class Strays {
@@ -48,10 +52,20 @@ export class Strays {
     this.#spareUntil = this.clock.now() + SPARE_MS;
   }
 
-  /** The scope that an object which nobody wants belongs to; undefined when it is nobody's. */
-  claimant(actual: KernelObject, wanted: (other: KernelObject) => KernelObject | undefined): ScopeState | undefined {
-    for (const [scope, claims] of this.#claims) if (claims.some((claim) => claim(actual, wanted))) return scope;
-    return undefined;
+  /** The scope that an object which nobody wants belongs to; undefined when it is nobody's, `kept` when it stays for now. */
+  claimant(
+    actual: KernelObject,
+    wanted: (other: KernelObject) => KernelObject | undefined,
+  ): ScopeState | 'kept' | undefined {
+    let claimant: ScopeState | undefined;
+    for (const [scope, claims] of this.#claims) {
+      for (const claim of claims) {
+        const claimed = claim(actual, wanted);
+        if (claimed === 'kept') return claimed;
+        if (claimed) claimant ??= scope;
+      }
+    }
+    return claimant;
   }
 
   /** Whether the stray under a key is to be removed now: not while it is spared, and not in a fight with somebody else. */

@@ -44,8 +44,9 @@ export class FakeNetwork implements Network {
 
   constructor(
     readonly backend: FakeBackend,
-    { lease$, host$ }: OpenContext,
+    readonly context: OpenContext,
   ) {
+    const { lease$, host$ } = context;
     const { phase, mtu } = backend.control;
     this.state$ = new BehaviorSubject<NetworkState>({ phase, mtu });
     lease$.pipe(takeUntil(this.#closing)).subscribe((lease) => this.leases.push(lease));
