@@ -16,8 +16,19 @@ import { HeldReport } from './held-report.js';
 import { LeftPeers } from './left-peers.js';
 import { RemovalWindow } from './removal-window.js';
 
-/** Asked for a new reading of the store, how long to wait for it before asking again. */
+/**
+ * Asked for a new reading of the store, how long to wait for it before asking again, the first time and at most; by chance
+ * up to half as long again.
+ */
 const REREAD_AGAIN_MS = 10_000;
+const LONGEST_REREAD_MS = 300_000;
+
+/**
+ * What was removed in one second is held by every host until the same second: for how long their readings of everything are
+ * spread, for each lease and at most, in milliseconds.
+ */
+const SPREAD_PER_LEASE_MS = 3;
+const LONGEST_SPREAD_MS = 30_000;
 
 /** What a {@link LeaseFeed} works with, and whom it tells. */
 export interface LeaseFeedContext extends RetryPorts {
@@ -234,7 +245,9 @@ export class LeaseFeed {
       const now = clock.now();
       const seconds = Math.max(0, Math.ceil((due - now) / 1000));
       log.warn('doubt', `held for ${seconds} s, then read again: the removal of ${this.#heldText()}`);
-      this.#rereadAfter(Math.max(0, due - now));
+      const leases = table.size + this.#left.held().length;
+      const spread = Math.min(leases * SPREAD_PER_LEASE_MS, LONGEST_SPREAD_MS);
+      this.#rereadAfter(Math.max(0, due - now) + this.#context.random() * spread, REREAD_AGAIN_MS);
     }
     this.#context.changed();
   }
@@ -249,11 +262,12 @@ export class LeaseFeed {
     return texts.join(', and of ');
   }
 
-  #rereadAfter(ms: number): void {
+  #rereadAfter(ms: number, againMs: number): void {
     this.#cancelReread?.();
     this.#cancelReread = this.#context.clock.after(ms, () => {
+      const wait = againMs * (1 + this.#context.random() / 2);
       // First the timer: the store may answer at once, and that may settle the doubt.
-      this.#rereadAfter(REREAD_AGAIN_MS);
+      this.#rereadAfter(wait, Math.min(againMs * 2, LONGEST_REREAD_MS));
       this.#context.log.info('reread', 'reading the leases again before peers are removed');
       this.#context.subnetManager.resync();
     });

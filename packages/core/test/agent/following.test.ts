@@ -296,7 +296,45 @@ describe('rule 10: many removals at once are doubted', () => {
     expect(store.resyncs).toBe(2);
     expect(told()).toHaveLength(10);
     store.answersResync = true;
-    await world.clock.advance(10_000);
+    await world.clock.advance(19_999);
+    expect(store.resyncs).toBe(2);
+    await world.clock.advance(1);
+    expect(told()).toEqual([]);
+  });
+
+  test('it is asked ever more seldom, every five minutes in the end', async () => {
+    await started(10);
+    world.store.replace([]);
+    store.answersResync = false;
+    await world.clock.advance(60_000 + 10_000 + 20_000 + 40_000 + 80_000 + 160_000);
+    expect(store.resyncs).toBe(6);
+    await world.clock.advance(900_000);
+    expect(store.resyncs).toBe(9);
+  });
+
+  test('hosts do not all read the store again in one moment', async () => {
+    const readings: number[] = [];
+    for (const chance of [0, 0.5, 1]) {
+      await started(100, { random: () => chance });
+      const began = world.clock.elapsed();
+      world.store.replace([]);
+      await settle();
+      while (store.resyncs === 0) await world.clock.advance(world.clock.next ?? 0);
+      readings.push(world.clock.elapsed() - began);
+      await world.agent.stop();
+    }
+    expect(readings).toEqual([60_000, 60_150, 60_300]);
+  });
+
+  test('a wall clock that is set back prolongs nothing', async () => {
+    await started(10);
+    world.store.replace([]);
+    await settle();
+    const until = world.agent.status().heldRemovals[0]?.until;
+    expect(until).toBe(world.clock.now() + 60_000);
+    world.clock.step(-3_600_000);
+    expect(world.agent.status().heldRemovals[0]?.until).toBe(world.clock.now() + 60_000);
+    await world.clock.advance(60_000);
     expect(told()).toEqual([]);
   });
 
