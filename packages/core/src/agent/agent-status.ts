@@ -13,6 +13,9 @@ export interface StatusFrame {
   readonly hostId: string;
   readonly confirmedAt: number | undefined;
   readonly failure: string | undefined;
+  /** What the two readings of the clock say, see `Clock`. */
+  readonly now: number;
+  readonly elapsed: number;
 }
 
 /** What keeps the host from carrying traffic, by condition. */
@@ -55,6 +58,8 @@ export function agentStatus(supervisor: Supervisor, frame: StatusFrame): AgentSt
   const missing = missingOf(supervisor);
   const held = [...table.held()];
   const removals = [...table.heldRemovals(), ...supervisor.feed.left.held()];
+  // They are held by a clock that nobody sets, and shown by the one on the wall.
+  const wall = (elapsed: number): number => Math.round(frame.now + elapsed - frame.elapsed);
   return {
     phase: frame.phase,
     hostId: frame.hostId,
@@ -71,7 +76,9 @@ export function agentStatus(supervisor: Supervisor, frame: StatusFrame): AgentSt
     peers: table.size,
     heldLeases: held.slice(0, LISTED),
     heldLeaseCount: held.length,
-    heldRemovals: removals.slice(0, LISTED),
+    heldRemovals: removals
+      .slice(0, LISTED)
+      .map((removal) => ({ ...removal, since: wall(removal.since), until: wall(removal.until) })),
     heldRemovalCount: removals.length,
     conflicts: own?.problem === undefined ? [] : [own.problem],
     findings: [...supervisor.mtu.findings(), ...preflight.findings],

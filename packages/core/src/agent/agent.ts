@@ -114,6 +114,7 @@ export class Agent {
   /** The status right now. */
   status(): AgentStatus {
     return agentStatus(this.#supervisor, {
+      ...{ now: this.#clock.now(), elapsed: this.#clock.elapsed() },
       phase: this.#phase,
       hostId: this.#options.hostId,
       confirmedAt: this.#options.subnetManager.confirmedAt(),
@@ -156,7 +157,7 @@ export class Agent {
 
   async #start(): Promise<void> {
     this.#phase = 'starting';
-    this.#startedAt = this.#clock.now();
+    this.#startedAt = this.#clock.elapsed();
     const heard = new AbortController();
     const silence = wait(this.#clock, SILENCE_MS, 'starting the agent', heard.signal).catch(() => undefined);
     this.#supervisor.start();
@@ -233,7 +234,7 @@ export class Agent {
   #nowReady(): void {
     this.#cancelNotReady?.();
     this.#cancelNotReady = undefined;
-    const seconds = (this.#clock.now() - this.#startedAt) / 1000;
+    const seconds = (this.#clock.elapsed() - this.#startedAt) / 1000;
     if (!this.#wasReady) this.#metrics.observe('ready_seconds', seconds);
     if (!this.#wasReady) this.#logger.info(`ready after ${seconds.toFixed(3)} s`);
     else if (this.#saidNotReady) this.#logger.info('ready again');

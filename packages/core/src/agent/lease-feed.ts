@@ -75,7 +75,7 @@ export class LeaseFeed {
       this.#window = new RemovalWindow({
         table,
         clock,
-        give: (changes) => this.#give(table.changes(changes, clock.now())),
+        give: (changes) => this.#give(table.changes(changes, clock.elapsed())),
       });
     }
   }
@@ -98,22 +98,22 @@ export class LeaseFeed {
 
   /** The configuration by which leases are judged. */
   configure(netConf: NetConf): void {
-    this.#give(this.#context.table.setNetConf(netConf, this.#context.clock.now()));
+    this.#give(this.#context.table.setNetConf(netConf, this.#context.clock.elapsed()));
   }
 
   /** The own lease: it is no peer's, and none may overlap it. */
   own(lease: Lease | undefined): void {
-    this.#give(this.#context.table.setOwn(lease, this.#context.clock.now()));
+    this.#give(this.#context.table.setOwn(lease, this.#context.clock.elapsed()));
   }
 
   /** The addresses of this host on the underlay, which no peer may claim. */
   underlay(addresses: readonly Address[]): void {
-    this.#give(this.#context.table.setUnderlay(addresses, this.#context.clock.now()));
+    this.#give(this.#context.table.setUnderlay(addresses, this.#context.clock.elapsed()));
   }
 
   /** What of a lease the backend needs to be one host's alone. */
   claims(claims: ClaimsOf): void {
-    this.#give(this.#context.table.setClaims(claims, this.#context.clock.now()));
+    this.#give(this.#context.table.setClaims(claims, this.#context.clock.elapsed()));
   }
 
   /**
@@ -127,7 +127,7 @@ export class LeaseFeed {
     if (this.#early !== undefined) {
       const early = [...this.#early.values()];
       this.#early = undefined;
-      this.#context.table.snapshot(early, this.#context.clock.now(), this.#wentBack);
+      this.#context.table.snapshot(early, this.#context.clock.elapsed(), this.#wentBack);
       this.#held.look();
     }
     this.#sink = sink;
@@ -146,7 +146,7 @@ export class LeaseFeed {
 
   /** As of {@link OpenContext.leftOver}: resolves when what a network has found of peers that are not listed may go. */
   leftOver(peers: LeftOverPeers): Promise<void> {
-    const mayGo = this.#left.ask(peers, this.#context.clock.now(), this.#wentBack);
+    const mayGo = this.#left.ask(peers, this.#context.clock.elapsed(), this.#wentBack);
     this.#followDoubt();
     return mayGo;
   }
@@ -184,15 +184,15 @@ export class LeaseFeed {
     } else if (event.type === 'snapshot') {
       this.#window?.clear();
       this.#wentBack = false;
-      this.#give(table.snapshot(event.leases, clock.now(), event.wentBack));
+      this.#give(table.snapshot(event.leases, clock.elapsed(), event.wentBack));
       // What is remembered is no answer of the store.
       if (event.remembered !== true) {
-        this.#left.settle(clock.now());
+        this.#left.settle(clock.elapsed());
         this.#followDoubt();
       }
     } else {
       const changes = this.#window?.take(event.changes) ?? event.changes;
-      if (changes.length > 0) this.#give(table.changes(changes, clock.now()));
+      if (changes.length > 0) this.#give(table.changes(changes, clock.elapsed()));
     }
     if (event.type === 'snapshot') this.#listed(event);
   }
@@ -242,7 +242,7 @@ export class LeaseFeed {
     if (due === undefined) {
       log.over('doubt', 'the removals that were held are settled');
     } else {
-      const now = clock.now();
+      const now = clock.elapsed();
       const seconds = Math.max(0, Math.ceil((due - now) / 1000));
       log.warn('doubt', `held for ${seconds} s, then read again: the removal of ${this.#heldText()}`);
       const leases = table.size + this.#left.held().length;

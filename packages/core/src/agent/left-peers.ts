@@ -13,7 +13,7 @@ export interface HeldSubnet {
   /** The subnet: whose it was is not known. */
   readonly key: Prefix;
   readonly what: 'unlisted';
-  /** When it was found, in milliseconds since the Unix epoch. */
+  /** When it was found, in milliseconds; in a status since the Unix epoch. */
   readonly since: number;
   /** From when on it is believed that the peer is gone, if the store is read again and says the same. */
   readonly until: number;

@@ -66,11 +66,10 @@ export class RemovalWindow {
 
   #wait(): void {
     const { clock } = this.#context;
-    const now = clock.now();
+    const now = clock.elapsed();
     if (this.#cancel === undefined) this.#since = now;
     this.#cancel?.();
-    // A clock that was set back must not prolong it.
-    const waited = Math.max(0, now - this.#since);
+    const waited = now - this.#since;
     this.#cancel = clock.after(Math.max(0, Math.min(QUIET_MS, LONGEST_MS - waited)), () => this.#end());
   }
 

@@ -66,7 +66,7 @@ export interface AgentStatus {
   readonly heldLeaseCount: number;
   /**
    * At most 100 of the removals that came too many at once and wait to be confirmed: of peers, and of subnets that were in
-   * place when the agent started.
+   * place when the agent started. Times are in milliseconds since the Unix epoch.
    */
   readonly heldRemovals: readonly (HeldRemoval | HeldSubnet)[];
   readonly heldRemovalCount: number;

@@ -120,7 +120,7 @@ export class Recorder {
   #at(ms: number): void {
     if (this.#trouble || this.#writing !== undefined) return;
     const { clock } = this.#options;
-    const due = clock.now() + ms;
+    const due = clock.elapsed() + ms;
     if (due >= this.#due) return;
     this.#schedule(due, ms);
   }
@@ -145,7 +145,7 @@ export class Recorder {
       const { clock } = this.#options;
       if (this.#due === -Infinity || this.#ending.signal.aborted) return;
       const ms = this.#trouble ? this.#backoff.next() : this.#isDirty() ? this.#gatherMs : CONFIRM_MS;
-      this.#schedule(clock.now() + ms, ms);
+      this.#schedule(clock.elapsed() + ms, ms);
     });
     return this.#writing;
   }
@@ -213,7 +213,7 @@ export class Recorder {
 
   /** Writes that follow each other become rarer, up to a limit; a change after some rest is written soon. */
   #pace(): void {
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.elapsed();
     const rested = now - this.#writtenAt > 2 * this.#gatherMs;
     this.#gatherMs = rested ? GATHER_MS : Math.min(2 * this.#gatherMs, LONGEST_GATHER_MS);
     this.#writtenAt = now;

@@ -37,8 +37,6 @@ export interface ProberOptions {
   readonly open: (answered: (token: number) => void) => EchoSender;
   readonly logger?: Logger;
   readonly clock?: Clock;
-  /** Milliseconds with fractions on a clock that nobody sets; `performance.now` unless told. */
-  readonly elapsed?: () => number;
   /** Numbers from 0 up to, not including, 1. `Math.random` unless told. */
   readonly random?: () => number;
 }
@@ -79,7 +77,7 @@ export class Prober {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silentLogger;
-    this.#elapsed = options.elapsed ?? (() => performance.now());
+    this.#elapsed = () => this.#clock.elapsed();
     this.#random = options.random ?? Math.random;
     this.#log = new TransitionLog(this.#clock, this.#logger);
     this.#sender = options.open((token) => this.#answered(token));

@@ -15,7 +15,7 @@ export class Patience {
 
   /** Milliseconds to wait before mending what was undone once more; it counts as mended then. */
   next(): number {
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     const calm = now - this.#mendedAt > this.longestMs;
     this.#ms = calm ? 0 : Math.min(Math.max(this.#ms * 2, FIRST_MS), this.longestMs);
     this.#mendedAt = now + this.#ms;

@@ -40,8 +40,11 @@ export class ProbeWorld {
       peers: () => this.peers,
       open: (answered) => this.#open(answered),
       logger: this.logger,
-      clock: this.clock,
-      elapsed: () => this.clock.now() + this.stoodMs,
+      clock: {
+        now: () => this.clock.now(),
+        elapsed: () => this.clock.elapsed() + this.stoodMs,
+        after: (ms, action) => this.clock.after(ms, action),
+      },
       random: () => 0.5,
       ...options,
     });
