@@ -92,7 +92,7 @@ export class HostFollower {
       this.#failed(error);
     } finally {
       this.#reading = false;
-      this.#lastRead = this.#context.clock.now();
+      this.#lastRead = this.#context.clock.elapsed();
       if (!this.#stopped && this.#stale.size > 0) this.#planRead();
     }
   }
@@ -125,7 +125,7 @@ export class HostFollower {
     const { clock } = this.#context;
     const pause = this.#failures > 0 ? Math.min(RETRY_MS * 2 ** (this.#failures - 1), LONGEST_RETRY_MS) : SETTLE_MS;
     // A clock that was set back must not stop the reading for as long as it was set back by.
-    const apart = Math.min(APART_MS, this.#lastRead + APART_MS - clock.now());
+    const apart = Math.min(APART_MS, this.#lastRead + APART_MS - clock.elapsed());
     this.#cancelRead = clock.after(Math.max(pause, apart), () => void this.#read());
   }
 

@@ -13,7 +13,7 @@ export class CreationLimit {
 
   /** Notes that a device is being made now, or gives the error that says why it must wait. */
   take(name: string): OverlayError | undefined {
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     const recent = (this.#created.get(name) ?? []).filter((at) => now - at < MINUTE);
     if (recent.length >= CREATIONS_A_MINUTE) {
       return new OverlayError(

@@ -61,7 +61,7 @@ export class KindWorker {
     private readonly context: WorkerContext,
   ) {
     const echoes = (this.#echoes = kind.echoes ? new Echoes(kind) : undefined);
-    this.table = new DesiredTable(kind, (old) => echoes?.superseded(kind.key(old), old, context.clock.now()));
+    this.table = new DesiredTable(kind, (old) => echoes?.superseded(kind.key(old), old, context.clock.elapsed()));
     this.shadows = new Shadows(this.table, context.logger, context.clock);
     this.#sweeper = new Sweeper(kind, { table: this.table, echoes, ...context });
     this.#strays = new Strays(context.clock, () => this.readAll());
@@ -327,7 +327,7 @@ export class KindWorker {
       if (status === Status.Failed || status === Status.Held) this.#asWanted(entry);
       return;
     }
-    if (this.#echoes?.mayBe(this.kind.key(actual), exists ? actual : undefined, this.context.clock.now())) return;
+    if (this.#echoes?.mayBe(this.kind.key(actual), exists ? actual : undefined, this.context.clock.elapsed())) return;
     if (status === Status.Unknown || status === Status.Writing) this.table.mark(entry, Status.Dirty);
     else this.#differs(entry);
     this.context.wake();
@@ -346,7 +346,7 @@ export class KindWorker {
     if (status !== Status.Applied) return;
     const { patience } = this;
     const { restraint, clock, logger } = this.context;
-    const now = clock.now();
+    const now = clock.elapsed();
     const hold = patience.undone(entry, now);
     this.table.mark(entry, hold === 0 ? Status.Dirty : Status.Held);
     if (hold === 0 || !restraint.maySay(now)) return;
@@ -384,7 +384,7 @@ export class KindWorker {
       this.table.mark(entry, Status.Waiting);
       return;
     }
-    this.patience.refused(entry, error, clock.now());
+    this.patience.refused(entry, error, clock.elapsed());
     this.table.mark(entry, Status.Failed);
     if (this.#failing) return;
     this.#failing = true;

@@ -215,7 +215,7 @@ export class Reconciler implements ScopeHost {
     do {
       this.#again = false;
       if (this.#abort.signal.aborted) return;
-      const now = this.#clock.now();
+      const now = this.#clock.elapsed();
       if (now < this.#blockedUntil) break;
       for (const worker of this.#workers) worker.retryDue(now);
       try {
@@ -257,7 +257,7 @@ export class Reconciler implements ScopeHost {
   #inTrouble(error: unknown): void {
     this.#trouble += 1;
     const wait = Math.min(FIRST_TROUBLE_MS * 2 ** (this.#trouble - 1), LONGEST_TROUBLE_MS);
-    this.#blockedUntil = this.#clock.now() + wait;
+    this.#blockedUntil = this.#clock.elapsed() + wait;
     if (this.#trouble === 3) this.#logger.warn(`talking to the kernel fails, and is tried again: ${errorText(error)}`);
     for (const worker of this.#workers) if (worker.needed) worker.readAll();
     this.#again = false;
@@ -275,7 +275,7 @@ export class Reconciler implements ScopeHost {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     if (this.#abort.signal.aborted) return;
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     let next: number | undefined;
     for (const worker of this.#workers) next = earliest(next, worker.nextDue());
     if (now < this.#blockedUntil) next = earliest(next, this.#blockedUntil);
@@ -284,7 +284,7 @@ export class Reconciler implements ScopeHost {
       const delay = this.#auditMs * (0.9 + 0.2 * Math.random());
       this.#cancelAudit = this.#clock.after(delay, () => {
         this.#cancelAudit = undefined;
-        for (const { patience } of this.#workers) patience.prune(this.#clock.now());
+        for (const { patience } of this.#workers) patience.prune(this.#clock.elapsed());
         this.audit();
       });
     }

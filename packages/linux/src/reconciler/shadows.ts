@@ -48,7 +48,7 @@ export class Shadows {
       if (found.read === this.#read) this.#sayIfInTheWay(key, found.shadow);
       else this.delete(key);
     }
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     for (const [key, at] of this.#goneSince) if (now - at > SILENCE_MS) this.#goneSince.delete(key);
   }
 
@@ -82,7 +82,7 @@ export class Shadows {
   delete(key: string): void {
     if (this.#found.size === 0 || !this.#found.delete(key)) return;
     if (!this.#said.delete(key)) return;
-    this.#goneSince.set(key, this.clock.now());
+    this.#goneSince.set(key, this.clock.elapsed());
     this.logger.info(`${this.table.kind.name} ${key} is not in the way any more`);
   }
 
@@ -106,7 +106,7 @@ export class Shadows {
 
   #sayIfInTheWay(key: string, shadow: Shadow<KernelObject>): void {
     if (this.#said.has(key) || this.#said.size >= MOST_LINES) return;
-    if (this.clock.now() - (this.#goneSince.get(key) ?? -SILENCE_MS) < SILENCE_MS) return;
+    if (this.clock.elapsed() - (this.#goneSince.get(key) ?? -SILENCE_MS) < SILENCE_MS) return;
     const victim = this.#victim(shadow);
     if (!victim) return;
     this.#said.add(key);

@@ -49,7 +49,7 @@ export class Strays {
   /** Drops a scope's claims, and spares for a while whatever others claim. */
   forget(scope: ScopeState): void {
     this.#claims.delete(scope);
-    this.#spareUntil = this.clock.now() + SPARE_MS;
+    this.#spareUntil = this.clock.elapsed() + SPARE_MS;
   }
 
   /** The scope that an object which nobody wants belongs to; undefined when it is nobody's, `kept` when it stays for now. */
@@ -71,7 +71,7 @@ export class Strays {
   /** Whether the stray under a key is to be removed now: not while it is spared, and not in a fight with somebody else. */
   mayRemove(key: string): boolean {
     if (this.#spares()) return false;
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     const stray = this.#seen.get(key);
     if (!stray || now - stray.since > MINUTE_MS) {
       if (this.#seen.size > MOST_KEYS) this.#seen.clear();
@@ -88,8 +88,7 @@ export class Strays {
 
   /** Whether it is too early to call anything a stray; if so, everything is read again when it no longer is. */
   #spares(): boolean {
-    // A clock that was set back must not prolong it.
-    const ms = Math.min(SPARE_MS, this.#spareUntil - this.clock.now());
+    const ms = this.#spareUntil - this.clock.elapsed();
     if (ms <= 0) return false;
     this.#cancelSpare ??= this.clock.after(ms, () => {
       this.#cancelSpare = undefined;

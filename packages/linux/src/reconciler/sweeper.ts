@@ -29,7 +29,7 @@ export class Sweeper {
   /** Removes all that is due. */
   async sweep(signal: AbortSignal): Promise<void> {
     const { table, clock } = this.context;
-    const now = clock.now();
+    const now = clock.elapsed();
     const due: [string, Removal][] = [];
     for (const item of table.removals) if ((item[1].retryAt ?? 0) <= now) due.push(item);
     for (let start = 0; start < due.length; start += BATCH) {
@@ -55,13 +55,13 @@ export class Sweeper {
   #answered(key: string, removal: Removal, error: Error | undefined): void {
     const { table, echoes, clock, logger } = this.context;
     if (!error || errorCode(error) === 'OVERLAY_LINK_MISSING') {
-      echoes?.superseded(key, removal.object, clock.now());
-      echoes?.superseded(key, undefined, clock.now());
+      echoes?.superseded(key, removal.object, clock.elapsed());
+      echoes?.superseded(key, undefined, clock.elapsed());
       table.removed(key);
       return;
     }
     const attempts = removal.attempts ?? 0;
-    table.removalRefused(removal, clock.now() + Math.min(RETRY_MS * 2 ** attempts, LONGEST_RETRY_MS));
+    table.removalRefused(removal, clock.elapsed() + Math.min(RETRY_MS * 2 ** attempts, LONGEST_RETRY_MS));
     if (attempts === 0) logger.warn(`${this.kind.name}: cannot remove ${key}: ${errorText(error)}`);
   }
 }

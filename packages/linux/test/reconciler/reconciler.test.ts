@@ -231,6 +231,15 @@ describe('refusals', () => {
     ]);
   });
 
+  test('a wall clock that is set back keeps nothing from being tried again', async () => {
+    kernel.faults.push('put refused', 'put refused');
+    scope.set('p1', [thing('a')]);
+    await scope.settled({ signal });
+    clock.step(-3_600_000);
+    await clock.pass(5000);
+    expect(held()).toEqual({ a: 1 });
+  });
+
   test('a removal that is refused is tried again', async () => {
     scope.set('p1', [thing('a')]);
     await scope.settled({ signal });
