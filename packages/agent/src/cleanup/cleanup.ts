@@ -1,7 +1,7 @@
 import { OverlayError } from '@overlay/core';
 import type { NetlinkPort } from '@overlay/linux/netlink';
 import { openNetlink } from '@overlay/linux/netlink';
-import { ROUTE_PROTOCOL } from '@overlay/linux';
+import { routeProtocols } from '../files/route-protocols-file.js';
 import type { RunPaths } from '../run-directory/run-paths.js';
 import { tryAcquireInstance } from './agent-lock.js';
 import { describeRoute } from './describe.js';
@@ -63,7 +63,7 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupReport> {
       throw new OverlayError('OVERLAY_AGENT_RUNS', `${would}, or go on with --force`);
     }
     const more = holder === undefined ? [] : [would];
-    const marks = { alias: `overlay:${instance}`, routeProtocol: ROUTE_PROTOCOL, networks };
+    const marks = { alias: `overlay:${instance}`, routeProtocols: new Set(routeProtocols(options.state)), networks };
     const port = openNetlink();
     try {
       const report = await new Cleaner(options, marks, port).run();

@@ -30,9 +30,9 @@ import { readOwnPrograms } from './own-programs.js';
 export interface OwnMarks {
   /** The alias on its devices. */
   readonly alias: string;
-  /** The protocol number on its routes. */
-  readonly routeProtocol: number;
-  /** The networks inside which routes with that number are its own; elsewhere they are only on its devices. */
+  /** The protocol numbers on its routes. */
+  readonly routeProtocols: ReadonlySet<number>;
+  /** The networks inside which routes with such a number are its own; elsewhere they are only on its devices. */
   readonly networks: readonly Prefix[];
 }
 
@@ -78,7 +78,7 @@ export async function readOwnObjects(port: NetlinkPort, marks: OwnMarks, signal:
     for (const route of await dump(dumpRoutes({ family, table: RouteTable.main }), decodeRoute)) {
       if (route.cloned) continue;
       const onOwn = route.outIndex !== undefined && own.has(route.outIndex);
-      if (route.protocol !== marks.routeProtocol) {
+      if (!marks.routeProtocols.has(route.protocol)) {
         if (onOwn && route.protocol !== RouteProtocol.kernel) others.push(route);
       } else if (onOwn || isInside(route.destination, marks.networks)) routes.push(route);
       else unsure.push(route);

@@ -9,6 +9,7 @@ import { of } from 'rxjs';
 import type { ApplyOutcome } from '../control/protocol.js';
 import { serveControl } from '../control/server.js';
 import { FileRecord } from '../files/file-record.js';
+import { noteRouteProtocol } from '../files/route-protocols-file.js';
 import { ConfigurationsFile } from '../files/configurations-file.js';
 import { SubnetEnvFile } from '../files/subnet-env-file.js';
 import type { Settings } from '../flags/settings.js';
@@ -67,6 +68,7 @@ export async function startHostAgent(context: HostAgentContext): Promise<HostAge
     instance: settings.instance,
     sysctls: settings.sysctls,
     routeMetrics: settings.routeMetrics,
+    routeProtocol: settings.routeProtocol,
     logger,
     ...(metrics && { metrics: metrics.registry }),
   });
@@ -133,6 +135,13 @@ async function start(parts: Parts): Promise<HostAgent> {
   const { settings, store, logger, times, linux, backends, kernel, hostId, reporter, paths, servers, metrics } = parts;
   const need = new InterfaceNeed((): boolean => agent.status().network !== undefined);
   const state = statePaths(settings.stateDirectory, settings.instance);
+  try {
+    noteRouteProtocol(state, settings.routeProtocol);
+  } catch (error) {
+    logger.warn(
+      `the protocol number of routes is not on record, and overlay cleanup will not know them: ${errorText(error)}`,
+    );
+  }
   const remembered = await remembering(store, { hostId, path: state.leases, logger });
   const subnetManager = followingConfig(remembered, (event) => {
     if (event.type === 'config') logger.info(`Found network config - Backend type: ${event.netConf.backend.type}`);

@@ -30,6 +30,8 @@ export interface Settings {
   readonly instance: string;
   readonly sysctls: 'on' | 'off';
   readonly routeMetrics: boolean;
+  /** The protocol number of our routes: 5 to 255. */
+  readonly routeProtocol: number;
   readonly doubtHoldMs: number;
   readonly applyChanges: 'pending' | 'now';
   /** Milliseconds for which the network of an old configuration stays open when no peer needs it any more. */
@@ -100,6 +102,7 @@ export function readSettings(argv: readonly string[], env: Readonly<Record<strin
       instance,
       sysctls: text('sysctls') === 'off' ? 'off' : 'on',
       routeMetrics: text('route-metric') === 'on',
+      routeProtocol: readRouteProtocol(integer('route-protocol')),
       doubtHoldMs: duration('doubt-hold'),
       applyChanges: text('apply-changes') === 'now' ? 'now' : 'pending',
       retireMs: duration('retire-after'),
@@ -108,6 +111,16 @@ export function readSettings(argv: readonly string[], env: Readonly<Record<strin
       ...(format === 'auto' ? {} : { logFormat: format as LogFormat }),
     },
   };
+}
+
+/** Routes of the first numbers (linux/rtnetlink.h) are redirects, the kernel's own, those of `ip route` and static ones. */
+function readRouteProtocol(number: number): number {
+  if (number > 4) return number;
+  throw usageError(
+    `--route-protocol: ${number} is what the kernel or ip route marks routes with, which are not ours to remove; take 5 to ` +
+      '255, one that nobody else here uses (/etc/iproute2/rt_protos)',
+    '--route-protocol',
+  );
 }
 
 function notEmpty(name: string, path: string): string {

@@ -1,5 +1,6 @@
 import { STATE_DIRECTORY } from '../state-directory/state-paths.js';
 import { RUN_DIRECTORY } from '../run-directory/run-paths.js';
+import { ROUTE_PROTOCOL } from '@overlay/linux';
 import type { Flag } from './flag.js';
 import { NET_CONF_FILE, SUBNET_FILE } from './flannel-paths.js';
 import { goBoolean } from './go-values.js';
@@ -67,6 +68,12 @@ export const FLAGS: readonly Flag[] = [
     ['on', 'off'],
     'on',
     'whether each IPv4 route gets a metric of its own, which makes many quick to add',
+  ),
+  integer(
+    'route-protocol',
+    ROUTE_PROTOCOL,
+    [1, 255],
+    'the protocol number by which routes are known as ours; not 1 to 4',
   ),
   {
     name: 'doubt-hold',

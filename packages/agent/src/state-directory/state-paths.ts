@@ -11,6 +11,8 @@ export interface StatePaths {
   readonly hostId: string;
   /** The configurations in effect. */
   readonly configurations: string;
+  /** The protocol numbers of its routes. */
+  readonly routeProtocols: string;
   /** What is remembered of the store. */
   readonly leases: string;
 }
@@ -22,6 +24,7 @@ export function statePaths(stateDirectory: string, instance: string): StatePaths
     folder,
     hostId: join(folder, 'host-id'),
     configurations: join(folder, 'configurations.json'),
+    routeProtocols: join(folder, 'route-protocols'),
     leases: join(folder, 'leases'),
   };
 }

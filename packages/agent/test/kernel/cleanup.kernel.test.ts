@@ -242,3 +242,28 @@ test('overlay cleanup tells wrong command lines and files in one line', async ()
   expect(missing.code).toBe(1);
   expect(missing.stderr).toMatch(/^overlay cleanup: --net-config-path: [^\n]*\/nowhere\/x\.json[^\n]*\n$/);
 });
+
+test('overlay cleanup knows routes by each number that they were marked with', async () => {
+  await using overlay = await OverlayLab.create({ hosts: 2, families: BOTH, backend: { Type: 'host-gw' } });
+  const [host, other] = [overlay.host(0), overlay.host(1)];
+  await host.exec(['ip', 'route', 'add', '10.244.250.0/24', 'dev', 'eth0', 'proto', '111']);
+  const routes = async (protocol: number): Promise<number> => {
+    const each = ['-4', '-6'].map((family) => overlay.objects(host, `${family} route show proto ${protocol}`));
+    return (await Promise.all(each)).flat().length;
+  };
+  overlay.start(other);
+  overlay.start(host, '--route-protocol=200');
+  await overlay.lab.waitReady();
+  await overlay.settled(host, 1);
+  expect(await routes(200)).toBe(2);
+  await host.agent?.stop();
+  overlay.start(host, '--route-protocol=201');
+  await host.waitReady();
+  await overlay.settled(host, 1);
+  expect([await routes(200), await routes(201)]).toEqual([0, 2]);
+  await host.agent?.stop();
+  await host.exec(['ip', 'route', 'add', '10.244.251.0/24', 'dev', 'eth0', 'proto', '200']);
+  expect((await cleanup(overlay, host)).code).toBe(0);
+  expect([await routes(200), await routes(201), await routes(111)]).toEqual([0, 0, 1]);
+  expect(existsSync(overlay.file(host, 'state'))).toBe(false);
+}, 60_000);
