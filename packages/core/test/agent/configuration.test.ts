@@ -280,6 +280,32 @@ describe('a configuration that cannot be used', () => {
     expect(world.agent.status().problems).toEqual([]);
   });
 
+  const UNKNOWN =
+    'net-conf.json: Backend.Type: expected one of alone, fake, other, which this agent has, got "wireguard"; choose one of ' +
+    'them, or give the agent the package that brings "wireguard" (overlayd: --backend-module=<package>)';
+
+  test('of a type that nobody brings is refused with what is there and what to do, and the last one stays', async () => {
+    await started();
+    world.store.setNetConf(conf({ Backend: { Type: 'wireguard' } }));
+    await settle();
+    expect(world.agent.status()).toMatchObject({ phase: 'ready', config: { backend: { type: 'fake' } } });
+    expect(world.agent.status().problems).toEqual([`configuration: ${UNKNOWN}`]);
+    expect(world.logger.matching(/wireguard/)).toEqual([`error configuration refused: ${UNKNOWN}`]);
+  });
+
+  test('of a type that nobody brings, from the start, is waited with until there is another one', async () => {
+    world = new World({ wrongConfig: 'wait' }, { netConf: conf({ Backend: { Type: 'wireguard' } }), manager });
+    await world.agent.start();
+    await settle();
+    const { phase, waitingFor } = world.agent.status();
+    expect(phase).toBe('starting');
+    expect(waitingFor).toEqual([`configuration: one that can be used: ${UNKNOWN}`]);
+    expect(world.logger.matching(/wireguard/)).toHaveLength(1);
+    world.store.setNetConf(conf());
+    await settle();
+    expect(world.agent.status().phase).toBe('ready');
+  });
+
   test('refused by the store, or deleted, leaves the last one', async () => {
     world = new World({}, { manager });
     const configs = new Subject<ConfigEvent>();
