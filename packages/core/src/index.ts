@@ -113,7 +113,15 @@ export type {
 export { FAMILIES } from './lease.js';
 export type { LeaseValueReading } from './flannel-lease/index.js';
 export { formatLeaseKey, formatLeaseValue, parseLeaseKey, parseLeaseValue } from './flannel-lease/index.js';
-export type { ClaimsOf, Doubt, HeldLease, HeldRemoval, LeaseDelta, LeaseTableOptions } from './lease-table/index.js';
+export type {
+  ClaimsOf,
+  Doubt,
+  HeldLease,
+  HeldRemoval,
+  LeaseDelta,
+  LeaseTableOptions,
+  SharedAddress,
+} from './lease-table/index.js';
 export { LeaseTable } from './lease-table/index.js';
 export type {
   AcquireOptions,

@@ -1,6 +1,7 @@
 import { FAMILIES } from '../lease.js';
 import type { Missing } from './readiness.js';
 import { readinessOf, waitingFor } from './readiness.js';
+import { sharedAddressTexts } from './shared-addresses.js';
 import type { AgentPhase, AgentStatus } from './status.js';
 import type { Supervisor } from './supervisor.js';
 
@@ -117,7 +118,7 @@ function fileAsItShouldBe({ file, succession }: Supervisor): boolean {
   return FAMILIES.every((family) => written[family] === undefined || written[family].subnet === subnets[family]);
 }
 
-function problemsOf({ config, file, record, succession }: Supervisor): string[] {
+function problemsOf({ config, file, record, succession, table }: Supervisor): string[] {
   const { own, publishProblem, carriage } = succession;
   const { state: networkState, waiting: networkWaiting } = carriage;
   const problems: string[] = [];
@@ -128,5 +129,5 @@ function problemsOf({ config, file, record, succession }: Supervisor): string[] 
   if (networkState !== undefined && networkWaiting !== undefined) problems.push(networkWaiting);
   if (file?.problem !== undefined) problems.push(file.problem);
   if (record.problem !== undefined) problems.push(record.problem);
-  return problems;
+  return [...problems, ...sharedAddressTexts(table).values()];
 }

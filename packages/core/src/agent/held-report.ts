@@ -2,6 +2,7 @@ import type { HeldLease, LeaseTable } from '../lease-table/index.js';
 import { FAMILIES } from '../lease.js';
 import { quoted } from '../quoted.js';
 import type { Clock } from '../ports/clock.js';
+import { sharedAddressTexts } from './shared-addresses.js';
 import type { ChangeLog } from './change-log.js';
 
 /** Changes come in crowds; what is held is looked at once for each crowd. */
@@ -19,10 +20,11 @@ export interface HeldReportContext {
   changed(): void;
 }
 
-/** Says once which leases are not believed and why, and when that is over. */
+/** Says once which leases are not believed and why, or publish one address, and when that is over. */
 export class HeldReport {
   readonly #context: HeldReportContext;
   #told = new Map<string, string>();
+  #shared: ReadonlyMap<string, string> = new Map();
   #cancel: (() => void) | undefined;
 
   constructor(context: HeldReportContext) {
@@ -61,6 +63,18 @@ export class HeldReport {
       log.over(`held ${key}`, `lease ${quoted(key)} is held no longer`);
     }
     this.#told = held;
+    const shared = sharedAddressTexts(table);
+    for (const [address, text] of shared) {
+      if (this.#shared.get(address) === text) continue;
+      differs = true;
+      log.warn(`shared ${address}`, text);
+    }
+    for (const address of this.#shared.keys()) {
+      if (shared.has(address)) continue;
+      differs = true;
+      log.over(`shared ${address}`, `${address} is published by one lease alone again`);
+    }
+    this.#shared = shared;
     if (differs) this.#context.changed();
   }
 }

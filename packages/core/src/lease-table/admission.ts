@@ -60,6 +60,11 @@ export class Admission {
     return changed;
   }
 
+  /** The public IPs that several peers publish, and who does. */
+  get shared(): Occupancy['shared'] {
+    return this.#occupancy.shared;
+  }
+
   *held(): IterableIterator<HeldLease> {
     for (const peer of this.#held) {
       const held = heldLease(peer, this.#occupancy);

@@ -1,2 +1,2 @@
 export { LeaseTable } from './lease-table.js';
-export type { ClaimsOf, Doubt, HeldLease, HeldRemoval, LeaseDelta, LeaseTableOptions } from './types.js';
+export type { ClaimsOf, Doubt, HeldLease, HeldRemoval, LeaseDelta, LeaseTableOptions, SharedAddress } from './types.js';

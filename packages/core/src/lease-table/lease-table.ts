@@ -8,7 +8,7 @@ import { Peer } from './peer.js';
 import { RemovalDoubt } from './removal-doubt.js';
 import { sameLease } from './same-lease.js';
 import { usableEndpoints } from './usable-endpoints.js';
-import type { ClaimsOf, Doubt, HeldLease, HeldRemoval, LeaseDelta, LeaseTableOptions } from './types.js';
+import type { ClaimsOf, Doubt, HeldLease, HeldRemoval, LeaseDelta, LeaseTableOptions, SharedAddress } from './types.js';
 
 /**
  * Turns snapshots and changes of all leases into the least that a network must be told of its peers, and holds what
@@ -162,6 +162,16 @@ export class LeaseTable {
       yield endpoints === undefined ? held : { ...held, endpoints };
     }
     for (const [key, endpoints] of this.#leftOut) if (!told.has(key)) yield { key, reasons: {}, endpoints };
+  }
+
+  /**
+   * The public IPs that more than one peer publishes. That is no reason to hold them: it may be the lease of a host that has
+   * another identity now and has not ended yet, or hosts behind one NAT; but as a rule one of them is not reached.
+   */
+  *sharedAddresses(): IterableIterator<SharedAddress> {
+    for (const [address, peers] of this.#admission.shared) {
+      yield { address, keys: Array.from(peers, ({ key }) => key) };
+    }
   }
 
   /** The removals that are held, the oldest first. */

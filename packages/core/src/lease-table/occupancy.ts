@@ -15,6 +15,8 @@ type Holder = Peer | Set<Peer>;
 export class Occupancy {
   readonly #subnets = { ipv4: new PrefixIndex<Peer>('ipv4'), ipv6: new PrefixIndex<Peer>('ipv6') };
   readonly #addresses = { ipv4: new PrefixIndex<Holder>('ipv4'), ipv6: new PrefixIndex<Holder>('ipv6') };
+  /** Public IPs of more than one peer. */
+  readonly #shared = new Map<Address, ReadonlySet<Peer>>();
   readonly #claims = new Map<string, Peer>();
   readonly #waiting = new Map<string, Set<Peer>>();
   #released: Pick<Conflict, 'kind' | 'id'>[] = [];
@@ -54,7 +56,7 @@ export class Occupancy {
       const endpoint = passed.attributes[family];
       if (subnet === undefined || endpoint === undefined) continue;
       this.#subnets[family].set(prefixBlock(subnet), peer);
-      addHolder(this.#addresses[family], addressBlock(endpoint.publicIP), peer);
+      this.#noteShared(endpoint.publicIP, addHolder(this.#addresses[family], addressBlock(endpoint.publicIP), peer));
     }
     for (const claim of peer.claims) this.#claims.set(claim, peer);
   }
@@ -68,7 +70,7 @@ export class Occupancy {
       const endpoint = passed.attributes[family];
       if (subnet === undefined || endpoint === undefined) continue;
       this.#subnets[family].delete(prefixBlock(subnet));
-      deleteHolder(this.#addresses[family], addressBlock(endpoint.publicIP), peer);
+      this.#noteShared(endpoint.publicIP, deleteHolder(this.#addresses[family], addressBlock(endpoint.publicIP), peer));
       this.#release('subnet', subnet);
       this.#release('address', endpoint.publicIP);
     }
@@ -76,6 +78,16 @@ export class Occupancy {
       this.#claims.delete(claim);
       this.#release('claim', claim);
     }
+  }
+
+  /** The public IPs that several peers publish, and who does. */
+  get shared(): ReadonlyMap<Address, ReadonlySet<Peer>> {
+    return this.#shared;
+  }
+
+  #noteShared(address: Address, holder: Holder | undefined): void {
+    if (holder instanceof Set && holder.size > 1) this.#shared.set(address, holder);
+    else if (this.#shared.size > 0) this.#shared.delete(address);
   }
 
   /** Remembers what the peer waits for, as its `hold` says. */
@@ -141,15 +153,22 @@ function anyOf(holder: Holder): Peer {
   return holder instanceof Set ? (holder.values().next().value as Peer) : holder;
 }
 
-function addHolder(index: PrefixIndex<Holder>, block: Block, peer: Peer): void {
-  const holder = index.overlapping(block);
-  if (holder === undefined) index.set(block, peer);
-  else if (holder instanceof Set) holder.add(peer);
-  else index.set(block, new Set([holder, peer]));
+/** Gives who has it then. */
+function addHolder(index: PrefixIndex<Holder>, block: Block, peer: Peer): Holder {
+  const before = index.overlapping(block);
+  if (before instanceof Set) return before.add(peer);
+  const holder = before === undefined ? peer : new Set([before, peer]);
+  index.set(block, holder);
+  return holder;
 }
 
-function deleteHolder(index: PrefixIndex<Holder>, block: Block, peer: Peer): void {
+/** Gives who has it then. */
+function deleteHolder(index: PrefixIndex<Holder>, block: Block, peer: Peer): Holder | undefined {
   const holder = index.overlapping(block);
-  if (holder instanceof Set && holder.size > 1) holder.delete(peer);
-  else index.delete(block);
+  if (holder instanceof Set && holder.size > 1) {
+    holder.delete(peer);
+    return holder;
+  }
+  index.delete(block);
+  return undefined;
 }

@@ -1,3 +1,4 @@
+import type { Address } from '../address/index.js';
 import type { Lease, LeaseUpdate, PerFamily } from '../lease.js';
 
 /** What has changed for the network. */
@@ -27,6 +28,13 @@ export interface HeldLease {
   readonly problem?: string;
   /** Why some of its endpoints are left out, in one line; the lease itself may well have been passed on. */
   readonly endpoints?: string;
+}
+
+/** A public IP that several peers publish. */
+export interface SharedAddress {
+  readonly address: Address;
+  /** The keys of their leases, at least two. */
+  readonly keys: readonly string[];
 }
 
 /** A removal that is not believed yet: the network still has the peer as it was. */

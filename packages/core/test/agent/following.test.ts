@@ -247,6 +247,21 @@ describe('following the peers', () => {
   });
 });
 
+test('two peers that publish one address are told of and both kept, until they do no more', async () => {
+  await started(2);
+  world.store.set(peer('twin', '10.244.77.0/24', 101));
+  await world.clock.advance(1_000);
+  expect(told()).toEqual(['n1', 'n2', 'twin']);
+  const line = /^leases "n1", "twin" publish one address, 192\.0\.2\.101: what is sent there reaches one host; /;
+  expect(world.agent.status().problems).toEqual([expect.stringMatching(line)]);
+  expect(world.agent.status().heldLeaseCount).toBe(0);
+  expect(world.logger.matching(/publish one address/)).toHaveLength(1);
+  world.store.set(peer('twin', '10.244.77.0/24', 177));
+  await world.clock.advance(1_000);
+  expect(world.agent.status().problems).toEqual([]);
+  expect(world.logger.matching(/192\.0\.2\.101 is published by one lease alone again/)).toHaveLength(1);
+});
+
 describe('rule 10: many removals at once are doubted', () => {
   test('they wait, additions do not, and what is really gone goes after a new reading', async () => {
     await started(10);
