@@ -1,3 +1,4 @@
+import { errorText, OverlayError } from '@overlay/core';
 import type { Finding, Logger } from '@overlay/core';
 import type { KernelEvents } from '../kernel/events.js';
 import type { LinkTable } from '../kernel/link-table.js';
@@ -70,25 +71,36 @@ function settingsKind<D extends DeviceSettingsObject | HostSettingsObject>(
   key: (object: D) => string,
   prepare: Prepare<D>,
 ): Kind<D> {
-  /** Keys whose settings could not be made sufficient, which has been said. */
-  const givenUp = new Set<string>();
+  /** What was found insufficient and has been said, by key, for as long as it is so. */
+  const said = new Map<string, ReadonlySet<string>>();
   const missing = (object: D): string | undefined =>
     'link' in object && !links.byName(object.link) ? object.link : undefined;
+  /** What is not as needed, in lines with the remedy. What cannot even be asked for is no reason to leave out the rest. */
+  const insufficient = async (settings: Sysctl, object: D): Promise<readonly string[]> => {
+    try {
+      return (await prepare(settings, object)).map(({ message, remedy }) => `${message}; ${remedy}`);
+    } catch (error) {
+      return [errorText(error)];
+    }
+  };
   const apply = async (object: D): Promise<Outcome> => {
     const absent = missing(object);
     if (absent !== undefined) return linkMissing(absent);
-    const left = await prepare(sysctl, object);
+    const left = await insufficient(sysctl, object);
+    const before = said.get(key(object));
+    for (const line of left) if (!before?.has(line)) logger.warn(line);
     if (left.length === 0) {
-      givenUp.delete(key(object));
-    } else if (!givenUp.has(key(object))) {
-      givenUp.add(key(object));
-      for (const { message, remedy } of left) logger.warn(`${message}; ${remedy}`);
+      said.delete(key(object));
+      return undefined;
     }
-    return undefined;
+    said.set(key(object), new Set(left));
+    return new OverlayError('OVERLAY_SETTINGS_INSUFFICIENT', left.join('; '));
   };
   return {
     name,
     rank: 1,
+    // What they are good for may not be needed: a reverse path filter hurts only traffic on detours.
+    advisory: true,
     key,
     link: (object) => ('link' in object ? object.link : undefined),
     same: () => true,
@@ -97,8 +109,9 @@ function settingsKind<D extends DeviceSettingsObject | HostSettingsObject>(
       await links.ready();
       for (const object of wanted()) {
         if (object.kind !== name || missing(object as D) !== undefined) continue;
-        const insufficient = await prepare(readOnly, object as D);
-        each({ ...(object as D), sufficient: insufficient.length === 0 || givenUp.has(key(object as D)) });
+        const left = await insufficient(readOnly, object as D);
+        if (left.length === 0) said.delete(key(object as D));
+        each({ ...(object as D), sufficient: left.length === 0 });
       }
     },
     async put(wanted) {

@@ -21,6 +21,11 @@ export enum Status {
   Gone,
 }
 
+/** Whether it is still to be compared or written for the first time. */
+export function isPending(status: Status): boolean {
+  return status === Status.Unknown || status === Status.Dirty || status === Status.Writing;
+}
+
 /**
  * Who wants objects: a peer, a device. There are as many as hosts and nearly all want at most three objects, so these have
  * fields: a list of its own for each would take as much again.

@@ -3,9 +3,10 @@ import type { Clock, Logger } from '@overlay/core';
 import { DesiredTable } from './desired-table.js';
 import { earliest } from './earliest.js';
 import { Echoes } from './echoes.js';
-import { Status } from './entry.js';
+import { isPending, Status } from './entry.js';
 import type { Entry, Owner } from './entry.js';
 import type { DumpFilter, Kind, KindSink, KernelObject, Sighting } from './kind.js';
+import { KindTrouble } from './kind-trouble.js';
 import { Patience } from './patience.js';
 import type { Restraint } from './restraint.js';
 import { ReadAhead } from './read-ahead.js';
@@ -37,6 +38,7 @@ export interface WorkerContext {
 export class KindWorker {
   readonly table: DesiredTable;
   readonly patience = new Patience();
+  readonly trouble = new KindTrouble();
   readonly shadows: Shadows;
   readonly #suspects = new Set<string>();
   readonly #strays: Strays;
@@ -118,10 +120,15 @@ export class KindWorker {
 
   /** Reads everything in the next round. */
   readAll(): void {
+    this.doubtAll();
+    this.context.wake();
+  }
+
+  /** Reads everything as soon as there is another round. */
+  doubtAll(): void {
     this.#readAll = true;
     this.#readAgain = this.#reading;
     this.#dropAhead();
-    this.context.wake();
   }
 
   get needed(): boolean {
@@ -182,6 +189,26 @@ export class KindWorker {
   /** Removes what nobody wants any more. */
   sweep(signal: AbortSignal): Promise<void> {
     return this.#sweeper.sweep(signal);
+  }
+
+  /** Whether a scope wants something of this kind, has something of it to be removed, or claims some. */
+  serves(scope: ScopeState): boolean {
+    const { entries, removals } = this.table;
+    if (this.#strays.isClaimedBy(scope)) return true;
+    for (const entry of entries) if (entries.ownerOf(entry).scope === scope) return true;
+    for (const removal of removals.values()) if (removal.scope === scope) return true;
+    return false;
+  }
+
+  /** How much of what a scope wants has not been tried yet. */
+  openOf(scope: ScopeState): number {
+    const { entries, removals } = this.table;
+    let open = 0;
+    entries.forEach((entry) => {
+      if (isPending(entries.statusOf(entry)) && entries.ownerOf(entry).scope === scope) open += 1;
+    });
+    for (const removal of removals.values()) if (removal.scope === scope && removal.attempts === undefined) open += 1;
+    return open;
   }
 
   /** When what was refused, or is held, is due. */
@@ -386,7 +413,7 @@ export class KindWorker {
     }
     this.patience.refused(entry, error, clock.elapsed());
     this.table.mark(entry, Status.Failed);
-    if (this.#failing) return;
+    if (this.#failing || this.kind.advisory) return;
     this.#failing = true;
     logger.warn(
       `${this.kind.name} ${this.kind.key(entries.objectOf(entry))}: ${errorText(error)}; it is tried again until it succeeds`,

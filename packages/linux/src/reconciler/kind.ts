@@ -79,6 +79,11 @@ export interface Kind<D extends KernelObject = KernelObject> {
    * several kinds may have one.
    */
   readonly rank: number;
+  /**
+   * True if traffic may flow without these objects. One that is refused is shown and tried again as any other, but its
+   * owner counts as being in place, and what there is to log of it the kind logs itself.
+   */
+  readonly advisory?: boolean;
   /** The kernel's own key of an object: two objects with one key cannot exist at once. */
   key(object: D): string;
   /**
@@ -113,7 +118,8 @@ export interface Kind<D extends KernelObject = KernelObject> {
    */
   scan?(filter: DumpFilter, each: (sighting: Sighting<D>) => void, signal: AbortSignal): Promise<void>;
   /**
-   * Creates or changes objects; one outcome each, in order. An error with the code `OVERLAY_LINK_MISSING` means that the
+   * Creates or changes objects; one outcome each, in order. What it throws concerns the kind as a whole: it is shown, and
+   * tried again at growing distances, while other kinds go on without it. An error with the code `OVERLAY_LINK_MISSING` means that the
    * object waits for its device and is tried again when that appears.
    */
   put(wanted: readonly D[], signal: AbortSignal): Promise<readonly Outcome[]>;

@@ -4,6 +4,8 @@ import type { KindWorker } from './kind-worker.js';
 import type { ScopeProblem } from './scope.js';
 import type { ScopeState } from './scope-state.js';
 
+/** Of a problem that concerns a scope as a whole. */
+const NO_OWNER = '';
 /** How many of those who want an object are named. */
 const MOST_RIVALS = 5;
 
@@ -22,6 +24,7 @@ export function scopeProblems(
 }
 
 function* allProblems(state: ScopeState, workers: readonly KindWorker[]): Iterable<ScopeProblem> {
+  for (const worker of workers) yield* troubles(state, worker);
   for (const worker of workers) yield* conflicts(state, worker);
   if (state.failed === 0) return;
   for (const { table, patience } of workers) {
@@ -31,6 +34,13 @@ function* allProblems(state: ScopeState, workers: readonly KindWorker[]): Iterab
     }
   }
   for (const worker of workers) yield* waiting(state, worker);
+}
+
+/** A kind that can be neither read nor written, which concerns all of its objects and no owner more than another. */
+function* troubles(state: ScopeState, worker: KindWorker): Iterable<ScopeProblem> {
+  const { trouble, kind } = worker;
+  if (!trouble.lasting || !worker.serves(state)) return;
+  yield { owner: NO_OWNER, message: `${kind.name}: ${errorText(trouble.error)}; it is tried again until it succeeds` };
 }
 
 /** What waits for a device, or is restored ever less often. */

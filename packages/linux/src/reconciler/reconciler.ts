@@ -12,8 +12,6 @@ import type { ScopeHost } from './scope-host.js';
 import { closedError, ScopeState } from './scope-state.js';
 
 const DEFAULT_AUDIT_MS = 60_000;
-const FIRST_TROUBLE_MS = 20;
-const LONGEST_TROUBLE_MS = 5000;
 
 /** What a reconciler is made from. */
 export interface ReconcilerOptions {
@@ -35,8 +33,9 @@ interface Waiter {
  * Holds what is wanted of the kernel, finds out what is there, and writes the difference, for ever. One for an agent.
  *
  * Callers only say what they want. One round at a time reads what is in doubt, writes what differs in ascending order of
- * rank (links before addresses before neighbours before routes) and removes in descending order. Reports from the kernel
- * mark entries and ask for a round; they do no I/O.
+ * rank (links before addresses before neighbours before routes) and removes in descending order. A kind whose calls fail
+ * holds the order up for a moment only; then the others go on without it. Reports from the kernel mark entries and ask for
+ * a round; they do no I/O.
  */
 export class Reconciler implements ScopeHost {
   /** Objects handed to their kinds so far to be written or removed, by kind. */
@@ -54,8 +53,8 @@ export class Reconciler implements ScopeHost {
   #cancelAudit: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #again = false;
-  #trouble = 0;
-  #blockedUntil = 0;
+  /** Those that failed in the round under way. */
+  readonly #failed = new Set<KindWorker>();
 
   constructor(options: ReconcilerOptions) {
     this.#clock = options.clock ?? systemClock;
@@ -216,17 +215,9 @@ export class Reconciler implements ScopeHost {
       this.#again = false;
       if (this.#abort.signal.aborted) return;
       const now = this.#clock.elapsed();
-      if (now < this.#blockedUntil) break;
       for (const worker of this.#workers) worker.retryDue(now);
-      try {
-        await this.#round(this.#abort.signal);
-        if (this.#trouble > 0) this.#logger.info('the kernel answers again');
-        this.#trouble = 0;
-      } catch (error) {
-        if (this.#abort.signal.aborted) return;
-        this.#inTrouble(error);
-        break;
-      }
+      await this.#round(this.#abort.signal);
+      if (this.#abort.signal.aborted) return;
       this.#report();
     } while (this.#again);
     this.#schedule();
@@ -234,14 +225,22 @@ export class Reconciler implements ScopeHost {
 
   async #round(signal: AbortSignal): Promise<void> {
     // All at once: while one kind's objects are compared, the next one's are being listed.
+    const now = this.#clock.elapsed();
     const workers = this.#workers;
-    const reads = workers.map((worker) => worker.read(signal));
-    await Promise.allSettled(reads);
-    await Promise.all(reads);
+    const tried = workers.filter(({ trouble }) => !trouble.blocks(now));
+    this.#failed.clear();
+    await Promise.all(tried.map((worker) => this.#try(worker, () => worker.read(signal))));
     for (let i = workers.length - 1; i >= 0; i -= 1) {
       // What has come to be wanted meanwhile may be what takes the place of something that is to go.
       for (let step = this.#write(signal); step; step = this.#write(signal)) await step;
-      await workers[i]?.sweep(signal);
+      const worker = workers[i];
+      // Also of what could not be written yet.
+      if (!worker || workers.some(({ trouble }) => trouble.brief)) continue;
+      if (!worker.trouble.blocks(this.#clock.elapsed())) await this.#try(worker, () => worker.sweep(signal));
+    }
+    for (const worker of tried) {
+      if (signal.aborted || this.#failed.has(worker) || !worker.trouble.over()) continue;
+      this.#logger.info(`${worker.kind.name}: the kernel answers again`);
     }
   }
 
@@ -250,24 +249,48 @@ export class Reconciler implements ScopeHost {
    * route that is replaced while others are being written must not lead into a tunnel whose entries are still to come.
    */
   #write(signal: AbortSignal): Promise<void> | undefined {
-    const worker = this.#workers.find(({ inDoubt, table }) => inDoubt || table.isDirty);
-    return worker?.inDoubt ? worker.read(signal) : worker?.write(signal);
+    if (signal.aborted) return undefined;
+    const now = this.#clock.elapsed();
+    for (const worker of this.#workers) {
+      const { trouble, inDoubt, table } = worker;
+      if (trouble.blocks(now)) {
+        // For as long as it may be a disturbance, the order holds. What lasts must not keep all others from healing.
+        if (trouble.brief) return undefined;
+        continue;
+      }
+      if (inDoubt) return this.#try(worker, () => worker.read(signal));
+      if (table.isDirty) return this.#try(worker, () => worker.write(signal));
+    }
+    return undefined;
   }
 
-  #inTrouble(error: unknown): void {
-    this.#trouble += 1;
-    const wait = Math.min(FIRST_TROUBLE_MS * 2 ** (this.#trouble - 1), LONGEST_TROUBLE_MS);
-    this.#blockedUntil = this.#clock.elapsed() + wait;
-    if (this.#trouble === 3) this.#logger.warn(`talking to the kernel fails, and is tried again: ${errorText(error)}`);
-    for (const worker of this.#workers) if (worker.needed) worker.readAll();
-    this.#again = false;
+  /** Has a worker do something; if that fails, it is left alone for a while. */
+  async #try(worker: KindWorker, action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      this.#failed.add(worker);
+      worker.doubtAll();
+      // What all kinds fail with is said once.
+      const said = this.#workers.some(
+        ({ trouble }) => trouble.lasting && errorText(trouble.error) === errorText(error),
+      );
+      if (!worker.trouble.met(error, this.#clock.elapsed()) || said) return;
+      this.#logger.warn(`${worker.kind.name}: talking to the kernel fails, and is tried again: ${errorText(error)}`);
+    }
   }
 
   #report(): void {
-    for (const waiter of [...this.#waiters]) {
-      if (waiter.scope.pending === 0 && waiter.scope.removing === 0) waiter.resolve();
-    }
+    for (const waiter of [...this.#waiters]) if (this.#allTried(waiter.scope)) waiter.resolve();
     for (const scope of this.#scopes.values()) scope.report();
+  }
+
+  /** Whether everything that a scope wants has been tried, if only in vain. */
+  #allTried(scope: ScopeState): boolean {
+    let open = scope.pending + scope.removing;
+    for (const worker of this.#workers) if (open > 0 && worker.trouble.lasting) open -= worker.openOf(scope);
+    return open === 0;
   }
 
   /** Sets the timers for what is due later. */
@@ -277,8 +300,7 @@ export class Reconciler implements ScopeHost {
     if (this.#abort.signal.aborted) return;
     const now = this.#clock.elapsed();
     let next: number | undefined;
-    for (const worker of this.#workers) next = earliest(next, worker.nextDue());
-    if (now < this.#blockedUntil) next = earliest(next, this.#blockedUntil);
+    for (const worker of this.#workers) next = earliest(next, worker.trouble.due ?? worker.nextDue());
     if (next !== undefined) this.#cancelTimer = this.#clock.after(Math.max(1, next - now), () => this.#wake());
     if (!this.#cancelAudit && this.#auditMs > 0 && this.#workers.some((worker) => worker.needed)) {
       const delay = this.#auditMs * (0.9 + 0.2 * Math.random());

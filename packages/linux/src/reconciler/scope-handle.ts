@@ -76,9 +76,11 @@ export class ScopeHandle implements Scope {
     const known = this.#owners.get(owner);
     if (!known) return false;
     for (const object of known.objects) {
-      const { table } = this.reconciler.worker(object.kind);
+      const { table, kind } = this.reconciler.worker(object.kind);
       const entry = table.serving(object, known);
-      if (entry === undefined || table.entries.statusOf(entry) !== Status.Applied) return false;
+      if (entry === undefined) return false;
+      const status = table.entries.statusOf(entry);
+      if (status !== Status.Applied && !(kind.advisory && status === Status.Failed)) return false;
     }
     return true;
   }

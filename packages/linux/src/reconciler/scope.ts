@@ -3,6 +3,7 @@ import type { Claim } from './strays.js';
 
 /** Something of a scope that is not as it should be. */
 export interface ScopeProblem {
+  /** Whose objects it concerns; empty for what keeps all objects of a kind from being read or written. */
   readonly owner: string;
   readonly message: string;
 }
@@ -45,7 +46,8 @@ export interface Scope {
   /** The objects of a kind that are wanted here and that the last read of all of them found, as wanted or different. */
   seen(kind: string): Iterable<KernelObject>;
   /**
-   * Resolves when everything set so far has been tried once.
+   * Resolves when everything set so far has been tried once, or cannot be tried because its kind as a whole fails, which
+   * {@link problems} tells.
    *
    * @throws OverlayError `OVERLAY_ABORTED`, `OVERLAY_CLOSED`.
    */

@@ -42,6 +42,10 @@ export class Strays {
     return this.#claims.size > 0;
   }
 
+  isClaimedBy(scope: ScopeState): boolean {
+    return this.#claims.has(scope);
+  }
+
   claim(scope: ScopeState, claim: Claim): void {
     this.#claims.set(scope, [...(this.#claims.get(scope) ?? []), claim]);
   }

@@ -1,6 +1,8 @@
 import type { Finding } from '@overlay/core';
+import { errorText } from '@overlay/core';
 import { ensure } from './ensure.js';
 import type { Sysctl } from './sysctl.js';
+import { sysctlCommand } from './sysctl.js';
 
 /** Values of rp_filter (RFC 3704): 1 drops what would be answered by another interface, 2 only what has no route. */
 const STRICT = 1;
@@ -15,7 +17,7 @@ const LOOSE = 2;
  *   device's, so 0 on the device would not help against a strict `all`; 2 does, and `all` need not be touched.
  * - `forwarding` 1 for IPv4, which a device inherits from `conf/default` when it is made; IPv6 decides by `conf/all`.
  *
- * @returns what could not be done, or was left alone.
+ * @returns what could not be done, or was left alone. It never rejects.
  */
 export async function prepareDevice(sysctl: Sysctl, device: string): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
@@ -26,18 +28,7 @@ export async function prepareDevice(sysctl: Sysctl, device: string): Promise<rea
       { level: 'warning', otherwise: `router advertisements from peers can change this host's routes` },
     )),
   );
-  if ((await effectiveRpFilter(sysctl, device)) === STRICT) {
-    findings.push(
-      ...(await ensure(
-        sysctl,
-        { key: `net/ipv4/conf/${device}/rp_filter`, value: LOOSE },
-        {
-          level: 'warning',
-          otherwise: `packets that come through ${device} but are answered by another way are dropped`,
-        },
-      )),
-    );
-  }
+  findings.push(...(await prepareReversePath(sysctl, device)));
   findings.push(
     ...(await ensure(
       sysctl,
@@ -46,6 +37,18 @@ export async function prepareDevice(sysctl: Sysctl, device: string): Promise<rea
     )),
   );
   return findings;
+}
+
+async function prepareReversePath(sysctl: Sysctl, device: string): Promise<readonly Finding[]> {
+  const key = `net/ipv4/conf/${device}/rp_filter`;
+  const otherwise = `packets that come through ${device} but are answered by another way are dropped`;
+  try {
+    if ((await effectiveRpFilter(sysctl, device)) !== STRICT) return [];
+  } catch (error) {
+    const remedy = `run: ${sysctlCommand(key, LOOSE)}`;
+    return [{ level: 'warning', check: 'sysctl', message: `${errorText(error)}; if it is 1, ${otherwise}`, remedy }];
+  }
+  return ensure(sysctl, { key, value: LOOSE }, { level: 'warning', otherwise });
 }
 
 /** What the kernel does for packets that come in by a device: the greater of `conf/all` and `conf/<device>`. */

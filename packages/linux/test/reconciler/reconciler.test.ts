@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Reconciler } from '@overlay/linux';
 import type { Scope } from '@overlay/linux';
 import { HandClock, MemoryKernel, quiet, thing } from './memory-kernel.js';
-import type { Thing } from './memory-kernel.js';
+import type { Fault, Thing } from './memory-kernel.js';
 
 const signal = new AbortController().signal;
 
@@ -258,6 +258,73 @@ describe('refusals', () => {
     expect(kernel.faults).toEqual([]);
     expect(held()).toEqual({ a: 1 });
     expect(lines).toHaveLength(2);
+  });
+});
+
+describe('a kind whose calls fail', () => {
+  let low: MemoryKernel;
+  let high: MemoryKernel;
+  const both = (value: number): Thing[] => [
+    { ...thing('l', value), kind: 'low' },
+    { ...thing('h', value), kind: 'high' },
+  ];
+
+  beforeEach(async () => {
+    await reconciler.close();
+    low = new MemoryKernel('low', 1);
+    high = new MemoryKernel('high', 2);
+    begin([low, high]);
+    scope.set('peer', both(1));
+    await scope.settled({ signal });
+  });
+
+  test.each(['put throws', 'dump throws'] as const)('%s: keeps no other kind from healing', async (fault) => {
+    low.faults.push(...Array<Fault>(1000).fill(fault));
+    low.destroy('l');
+    reconciler.audit();
+    await clock.pass(500);
+    expect(low.things.size).toBe(0);
+    high.destroy('h');
+    await quiet();
+    expect(high.things.size).toBe(1);
+    scope.set('other', [{ ...thing('new'), kind: 'high' }]);
+    await scope.settled({ signal });
+    expect([...high.things.keys()]).toEqual(['h', 'new']);
+    scope.delete('other');
+    await scope.settled({ signal });
+    expect([...high.things.keys()]).toEqual(['h']);
+    expect(scope.problems(9)).toEqual([
+      { owner: '', message: expect.stringMatching(/^low: .*; it is tried again until it succeeds$/) as unknown },
+    ]);
+    expect(lines).toEqual([expect.stringMatching(/^low: talking to the kernel fails/)]);
+    await clock.pass(60_000);
+    expect(1000 - low.faults.length).toBeLessThan(40);
+    low.faults.length = 0;
+    await clock.pass(10_000);
+    expect(low.things.size).toBe(1);
+    expect(scope.problems(9)).toEqual([]);
+    expect(lines).toEqual([expect.stringMatching(/^low: talking/), 'low: the kernel answers again']);
+  });
+
+  test('is waited for only as long as it may be a disturbance', async () => {
+    low.faults.push('put throws');
+    scope.set('peer', both(2));
+    await quiet();
+    expect(high.things.get('h')?.value).toBe(1);
+    await clock.pass(50);
+    expect([low.things.get('l')?.value, high.things.get('h')?.value]).toEqual([2, 2]);
+    expect(lines).toEqual([]);
+  });
+
+  test('is shown to those alone who want something of it', async () => {
+    const other = reconciler.scope('other');
+    other.set('peer', [{ ...thing('o'), kind: 'high' }]);
+    low.faults.push(...Array<Fault>(1000).fill('dump throws'));
+    await clock.pass(1000);
+    expect(other.problems(9)).toEqual([]);
+    expect(scope.problems(9)).toHaveLength(1);
+    scope.delete('peer');
+    await scope.settled({ signal });
   });
 });
 
