@@ -62,10 +62,12 @@ function ways(family: Family, subnet: Prefix, pod: Address): readonly (readonly 
   const part = `takes its part of the traffic of ours to ${subnet}`;
   return [
     // IPv6 takes the smaller metric of two; 0 would be the default of 1024.
-    [`${subnet} via GATEWAY dev eth0 metric ${family === 'ipv6' ? 10 : 0}`, 'goes before ours'],
+    [`add ${subnet} via GATEWAY dev eth0 metric ${family === 'ipv6' ? 10 : 0}`, 'goes before ours'],
     // Of what is longer the metric does not matter.
-    [`${half} via GATEWAY dev eth0 metric 4000`, part],
-    [`blackhole ${alone} metric 4000 proto static`, part],
+    [`add ${half} via GATEWAY dev eth0 metric 4000`, part],
+    [`add blackhole ${alone} metric 4000 proto static`, part],
+    // With the metric that IPv6 gives to whoever asks for none it has the very key of ours.
+    ...(family === 'ipv6' ? [[`replace ${subnet} via GATEWAY dev eth0`, 'has the place of ours'] as const] : []),
   ];
 }
 
@@ -85,10 +87,7 @@ describe.each(['vxlan', 'host-gw', 'udp'])('an agent of %s', (type) => {
       const pod = robbed.pods[0].addresses[family];
       if (pod === undefined) throw new Error(`${robbed.name} has no ${family} pod`);
       for (const [way, harm] of ways(family, subnets[family], pod)) {
-        await onHost(
-          host,
-          `${family === 'ipv6' ? '-6 ' : ''}route add ${way.replace('GATEWAY', `${gateways[family]}`)}`,
-        );
+        await onHost(host, `${family === 'ipv6' ? '-6 ' : ''}route ${way.replace('GATEWAY', `${gateways[family]}`)}`);
         const shown = await until(
           async () =>
             new RegExp(`^peer ${robbed.name}: a foreign route to .* ${harm};.*`, 'm').exec(await body(host))?.[0],

@@ -1,6 +1,7 @@
 import { addressBits, addressFamily, makePrefix, networkAddress, prefixLength } from '@overlay/core';
 import type { Family, Prefix } from '@overlay/core';
 import type { Shadow } from '../reconciler/kind.js';
+import { PROTOCOL_BOOT } from './objects.js';
 import type { RouteObject } from './objects.js';
 
 /** How our routes are told from others. */
@@ -19,21 +20,30 @@ export function routeBreadth({ destination }: RouteObject): number {
 
 /**
  * How a foreign route takes traffic from ours, whatever its type: to the same destination with a smaller metric, or to a
- * part of ours, where the longest prefix goes first and metrics do not matter (RFC 1812, section 5.2.4.3).
+ * part of ours, where the longest prefix goes first and metrics do not matter (RFC 1812, section 5.2.4.3). With the same
+ * metric, as IPv6 gives it to whoever asks for none, it has the very place of ours, which to write would overwrite it.
  */
 export function routeShadow(actual: RouteObject, marks: RouteMarks): Shadow<RouteObject> | undefined {
   if (actual.protocol === marks.protocol) return undefined;
   return {
+    ...(actual.metric === marks.metric(actual.destination)
+      ? { keeps: (wanted: RouteObject) => !isFlannelShape(actual, wanted) }
+      : {}),
     candidates: (breadths) => candidates(actual, marks, breadths),
     message: (wanted) => message(actual, wanted),
   };
+}
+
+/** Whether it is what flanneld makes in the place of ours, which takes it over. */
+function isFlannelShape(actual: RouteObject, wanted: RouteObject): boolean {
+  return actual.protocol === PROTOCOL_BOOT && actual.link === wanted.link && actual.gateway === wanted.gateway;
 }
 
 /** Of several that hold the destination the narrowest has the traffic, so it comes first. */
 function* candidates(actual: RouteObject, { metric }: RouteMarks, breadths: Iterable<number>): Iterable<RouteObject> {
   const { destination } = actual;
   const ours = metric(destination);
-  if (actual.metric < ours) yield { ...actual, metric: ours };
+  if (actual.metric <= ours) yield { ...actual, metric: ours };
   const first = FIRST_BREADTH[addressFamily(destination)];
   const length = prefixLength(destination);
   const wider = [...breadths].map((breadth) => breadth - first).filter((bits) => bits >= 0 && bits < length);
@@ -48,7 +58,9 @@ function message(actual: RouteObject, wanted: RouteObject): string {
   const way = `${gateway === undefined ? '' : ` via ${gateway}`}${link ? ` dev ${link}` : ''}`;
   const harm =
     destination === wanted.destination
-      ? 'goes before ours'
+      ? metric === wanted.metric
+        ? 'has the place of ours'
+        : 'goes before ours'
       : `takes its part of the traffic of ours to ${wanted.destination}`;
   return (
     `a foreign route to ${destination}${way} (protocol ${protocol}, metric ${metric}) ${harm}; ` +

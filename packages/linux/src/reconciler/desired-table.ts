@@ -288,6 +288,7 @@ function count(scope: ScopeState, status: Status, by: number): void {
     case Status.Waiting:
     case Status.Failed:
     case Status.Held:
+    case Status.Taken:
       scope.failed += by;
       break;
     case Status.Applied:

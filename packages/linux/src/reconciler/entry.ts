@@ -17,6 +17,8 @@ export enum Status {
   Failed,
   /** Somebody keeps undoing it; it is restored later. */
   Held,
+  /** Somebody else's object has its place, and keeps it. */
+  Taken,
   /** Not wanted any more. */
   Gone,
 }

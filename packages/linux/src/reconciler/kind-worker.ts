@@ -64,7 +64,7 @@ export class KindWorker {
   ) {
     const echoes = (this.#echoes = kind.echoes ? new Echoes(kind) : undefined);
     this.table = new DesiredTable(kind, (old) => echoes?.superseded(kind.key(old), old, context.clock.elapsed()));
-    this.shadows = new Shadows(this.table, context.logger, context.clock);
+    this.shadows = new Shadows(this.table, context.logger, context.clock, (entry) => this.#freed(entry));
     this.#sweeper = new Sweeper(kind, { table: this.table, echoes, ...context });
     this.#strays = new Strays(context.clock, () => this.readAll());
   }
@@ -167,9 +167,9 @@ export class KindWorker {
 
   /** Writes what differs: one batch of it. */
   async write(signal: AbortSignal): Promise<void> {
-    const batch = this.table.takeDirty(BATCH);
-    if (batch.length === 0) return;
     const { entries } = this.table;
+    const batch = this.table.takeDirty(BATCH).filter((entry) => !this.#isTaken(entry));
+    if (batch.length === 0) return;
     const objects = batch.map((entry) => entries.objectOf(entry));
     let outcomes;
     try {
@@ -334,7 +334,10 @@ export class KindWorker {
     const entry = entries.findSeen(sighting);
     if (entry === undefined) return this.#unwanted(sighting.read(), false);
     entries.setSeen(entry, dump);
-    if (!sighting.satisfies(entries.objectOf(entry))) return this.#differs(entry);
+    if (!sighting.satisfies(entries.objectOf(entry))) {
+      if (this.kind.shadows && this.#takes(sighting.read(), entry, false)) return;
+      return this.#differs(entry);
+    }
     const status = entries.statusOf(entry);
     // A dirty one stays dirty: what the dump saw may be older than the report that made it dirty.
     if (status !== Status.Dirty && status !== Status.Writing) this.#asWanted(entry);
@@ -349,14 +352,46 @@ export class KindWorker {
       else this.shadows.delete(this.kind.key(actual));
       return;
     }
+    const satisfied = exists && this.kind.satisfies(actual, entries.objectOf(entry));
+    if (!satisfied && exists && this.#takes(actual, entry, true)) return;
+    // Whatever had its place is gone, or not somebody else's any more.
+    this.shadows.delete(this.kind.key(actual));
     const status = entries.statusOf(entry);
-    if (exists && this.kind.satisfies(actual, entries.objectOf(entry))) {
+    if (satisfied) {
       if (status === Status.Failed || status === Status.Held) this.#asWanted(entry);
       return;
     }
     if (this.#echoes?.mayBe(this.kind.key(actual), exists ? actual : undefined, this.context.clock.elapsed())) return;
     if (status === Status.Unknown || status === Status.Writing) this.table.mark(entry, Status.Dirty);
     else this.#differs(entry);
+    this.context.wake();
+  }
+
+  /** Whether an object that was found has, and keeps, the place of a wanted one, which then waits until it is gone. */
+  #takes(actual: KernelObject, entry: Entry, heard: boolean): boolean {
+    if (!this.shadows.add(actual, heard)) return false;
+    // Which of the two came last nobody has told.
+    if (this.table.entries.statusOf(entry) === Status.Writing) this.readAll();
+    this.#taken(entry);
+    return true;
+  }
+
+  /** Whether it must not be written, although it differs. */
+  #isTaken(entry: Entry): boolean {
+    if (!this.shadows.keeps(this.table.entries.objectOf(entry))) return false;
+    this.#taken(entry);
+    return true;
+  }
+
+  #taken(entry: Entry): void {
+    this.patience.applied(entry);
+    this.table.mark(entry, Status.Taken);
+  }
+
+  /** Nobody else has the place of an entry any more. */
+  #freed(entry: Entry): void {
+    if (this.table.entries.statusOf(entry) !== Status.Taken) return;
+    this.table.mark(entry, Status.Dirty);
     this.context.wake();
   }
 
@@ -404,6 +439,7 @@ export class KindWorker {
     if (entries.statusOf(entry) !== Status.Writing) return;
     const { clock, logger } = this.context;
     if (!error) {
+      this.shadows.overwritten(entries.objectOf(entry));
       this.#asWanted(entry);
       return;
     }

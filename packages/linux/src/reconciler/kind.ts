@@ -8,7 +8,7 @@ export interface KernelObject {
 /** What became of one object of a batch: nothing to report, or why the kernel would not. */
 export type Outcome = OverlayError | undefined;
 
-/** How one found object keeps wanted ones from working. See {@link Kind.shadows}. */
+/** How one found object that is none of ours keeps wanted ones from working. See {@link Kind.shadows}. */
 export interface Shadow<D> {
   /**
    * The objects that suffer from it where they are wanted; of each only what makes up the key need be right. The first
@@ -17,6 +17,11 @@ export interface Shadow<D> {
    * @param breadths those that wanted objects have at present ({@link Kind.breadth}).
    */
   candidates(breadths: Iterable<number>): Iterable<D>;
+  /**
+   * Whether it has the place of a wanted object, whose key it has, and is not to be overwritten. That one waits until it
+   * is gone. Without it, whatever has the key of a wanted object is brought to what is wanted.
+   */
+  keeps?(wanted: D): boolean;
   /** What is wrong, in one line, with the remedy. */
   message(wanted: D): string;
 }
@@ -103,8 +108,8 @@ export interface Kind<D extends KernelObject = KernelObject> {
    */
   breadth?(object: D): number;
   /**
-   * How a found object that nobody wants may keep wanted ones from working although their keys differ; undefined for one
-   * that never does.
+   * How a found object may keep wanted ones from working, because it goes before them or has their place; undefined for
+   * one that never does.
    */
   shadows?(actual: D): Shadow<D> | undefined;
   /**

@@ -66,6 +66,21 @@ describe('a foreign route', () => {
     expect(victims(route('10.1.2.0/24', { metric: metric + 1 }), ['10.1.2.0/24'])).toEqual([]);
   });
 
+  test('with the same metric has the place of ours, which flanneld’s own leaves to us', () => {
+    const gateway = 'fe80::2' as Address;
+    const wanted = route('fd00:1:2::/64', { gateway, metric: 1024, protocol: OURS });
+    const foreign = (rest: Partial<RouteObject>): RouteObject => ({ ...wanted, protocol: 3, ...rest });
+    const keeps = (actual: RouteObject): boolean | undefined => routeShadow(actual, marks)?.keeps?.(wanted);
+    expect(victims(foreign({ protocol: 4 }), ['fd00:1:2::/64'])).toEqual([ours('fd00:1:2::/64')]);
+    expect(keeps(foreign({ protocol: 4 }))).toBe(true);
+    expect(keeps(foreign({ link: 'eth2' }))).toBe(true);
+    expect(keeps(foreign({ gateway: 'fe80::3' as Address }))).toBe(true);
+    expect(keeps(foreign({ link: '' }))).toBe(true);
+    expect(keeps(foreign({}))).toBe(false);
+    expect(keeps(foreign({ metric: 1023, protocol: 4 }))).toBeUndefined();
+    expect(routeShadow(foreign({ protocol: 4 }), marks)?.message(wanted)).toMatch(/ has the place of ours; if nobody /);
+  });
+
   test('is looked for under those prefix lengths alone that ours have, the narrowest first', () => {
     expect(victims(route('10.1.2.128/25', { metric: 2000 }), ['10.9.0.0/16', '10.8.7.0/24', 'fd00::/64'])).toEqual([
       ours('10.1.2.0/24'),

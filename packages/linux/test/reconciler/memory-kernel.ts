@@ -10,6 +10,8 @@ export interface Thing extends KernelObject {
   readonly link?: string;
   /** Bears our mark. */
   readonly mine?: boolean;
+  /** Somebody else's, which must not be overwritten. */
+  readonly foreign?: boolean;
 }
 
 export type Fault = 'put refused' | 'put throws' | 'remove refused' | 'remove throws' | 'dump throws';
@@ -73,10 +75,12 @@ export class MemoryKernel {
       link: ({ link }) => link,
       same: (a, b) => a.value === b.value,
       satisfies: (actual, wanted) => actual.value === wanted.value,
-      shadows: (actual) =>
-        actual.id.startsWith('shadow ')
-          ? { candidates: () => [{ ...actual, id: actual.id.slice(7) }], message: () => `${actual.id} is in the way` }
-          : undefined,
+      shadows: (actual) => {
+        const message = (): string => `${actual.id} is in the way`;
+        if (actual.foreign) return { candidates: () => [actual], keeps: () => true, message };
+        const { id } = actual;
+        return id.startsWith('shadow ') ? { candidates: () => [{ ...actual, id: id.slice(7) }], message } : undefined;
+      },
       dump: async ({ link }: DumpFilter, each) => {
         await Promise.resolve();
         this.log.push(`dump${link === undefined ? '' : ` ${link}`}`);

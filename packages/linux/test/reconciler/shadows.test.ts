@@ -3,6 +3,7 @@ import { RecordingLogger } from '@overlay/core/testing';
 import { Reconciler } from '@overlay/linux';
 import type { Scope } from '@overlay/linux';
 import { HandClock, MemoryKernel, quiet, thing } from './memory-kernel.js';
+import type { Thing } from './memory-kernel.js';
 
 const signal = new AbortController().signal;
 
@@ -115,5 +116,70 @@ describe('what is in the way of something wanted', () => {
     expect(messages()).toHaveLength(30);
     expect(logger.matching(/is in the way/)).toHaveLength(10);
     expect(logger.matching(/of more only the status tells/)).toHaveLength(1);
+  });
+});
+
+describe('what has the place of something wanted', () => {
+  const foreign = (id: string, link?: string): Thing => ({ ...thing(id, 9, link), foreign: true });
+  const value = (id: string): number | undefined => kernel.things.get(id)?.value;
+
+  test('while it runs is not overwritten, and when it is gone, what is wanted is there at once', async () => {
+    kernel.tamper(foreign('a'));
+    await audit();
+    expect(value('a')).toBe(9);
+    expect(messages()).toEqual(['a is in the way']);
+    expect(logger.matching(/in the way/)).toEqual(['warn a is in the way']);
+    expect(scope.status()).toMatchObject({ pending: 0, failed: 1 });
+    expect(scope.applied('peer')).toBe(false);
+    // Another wish for the place does not change whose it is.
+    scope.set('peer', [thing('a', 2)]);
+    await scope.settled({ signal });
+    expect(value('a')).toBe(9);
+    kernel.destroy('a');
+    await quiet();
+    expect(value('a')).toBe(2);
+    expect(messages()).toEqual([]);
+    expect(scope.status()).toMatchObject({ pending: 0, failed: 0 });
+  });
+
+  test.each([true, false])('is there before anything is wanted (told of: %s)', async (told) => {
+    kernel.deaf = !told;
+    kernel.tamper(foreign('b'));
+    await audit();
+    scope.set('second', [thing('b')]);
+    await scope.settled({ signal });
+    expect(value('b')).toBe(9);
+    expect(messages()).toEqual(['b is in the way']);
+    kernel.destroy('b');
+    await audit();
+    expect(value('b')).toBe(1);
+    expect(messages()).toEqual([]);
+  });
+
+  test('is gone for a reason of which nobody tells', async () => {
+    kernel.addLink('eth1');
+    kernel.tamper(foreign('a', 'eth1'));
+    await quiet();
+    kernel.deleteLink('eth1');
+    await quiet();
+    expect(value('a')).toBe(1);
+    kernel.tamper(foreign('a'));
+    await quiet();
+    expect(value('a')).toBe(9);
+    // Replaced by one that may be had.
+    kernel.tamper(thing('a', 7));
+    await quiet();
+    expect(value('a')).toBe(1);
+    expect(messages()).toEqual([]);
+  });
+
+  test('is left alone when nobody wants the place any more', async () => {
+    kernel.tamper(foreign('a'));
+    await quiet();
+    const asked = kernel.log.length;
+    scope.delete('peer');
+    await scope.settled({ signal });
+    expect(messages()).toEqual([]);
+    expect(kernel.log.slice(asked).filter((line) => line.startsWith('put'))).toEqual([]);
   });
 });
