@@ -13,7 +13,7 @@ import { ReadAhead } from './read-ahead.js';
 import { ReadSighting } from './read-sighting.js';
 import type { ScopeState } from './scope-state.js';
 import { Shadows } from './shadows.js';
-import { Strays } from './strays.js';
+import { LEFT, Strays } from './strays.js';
 import type { Claim } from './strays.js';
 import { BATCH, Sweeper } from './sweeper.js';
 
@@ -41,7 +41,7 @@ export class KindWorker {
   readonly trouble = new KindTrouble();
   readonly shadows: Shadows;
   readonly #suspects = new Set<string>();
-  readonly #strays: Strays;
+  readonly strays: Strays;
   readonly #sweeper: Sweeper;
   readonly #echoes: Echoes | undefined;
   #readAll = true;
@@ -66,7 +66,7 @@ export class KindWorker {
     this.table = new DesiredTable(kind, (old) => echoes?.superseded(kind.key(old), old, context.clock.elapsed()));
     this.shadows = new Shadows(this.table, context.logger, context.clock, (entry) => this.#freed(entry));
     this.#sweeper = new Sweeper(kind, { table: this.table, echoes, ...context });
-    this.#strays = new Strays(context.clock, () => this.readAll());
+    this.strays = new Strays(context.clock, () => this.readAll());
   }
 
   /** Wants an object. Whether it must be written is found out by the next read, if one is due, else it is written. */
@@ -89,7 +89,7 @@ export class KindWorker {
 
   /** Drops all that a scope wants and leaves the kernel as it is. */
   abandon(scope: ScopeState): void {
-    this.#strays.forget(scope);
+    this.strays.forget(scope);
     this.table.forgetContenders(scope);
     for (const entry of this.table.entries) {
       if (this.table.entries.ownerOf(entry).scope !== scope) continue;
@@ -102,7 +102,7 @@ export class KindWorker {
   /** Takes what a claim recognises for ours, from the next read on, which is due at once; calls when that has ended. */
   claim(scope: ScopeState, claim: Claim, judged?: () => void): void {
     this.#watch();
-    this.#strays.claim(scope, claim);
+    this.strays.claim(scope, claim);
     if (judged) this.#judged.push(judged);
     // A read that has judged nothing yet will judge by this claim too.
     if (this.#ahead && !this.#ahead.told) this.context.wake();
@@ -132,7 +132,7 @@ export class KindWorker {
   }
 
   get needed(): boolean {
-    return this.table.entries.size > 0 || this.#strays.claimed;
+    return this.table.entries.size > 0 || this.strays.claimed;
   }
 
   /** Whether something has to be read before it is known what differs. */
@@ -194,7 +194,7 @@ export class KindWorker {
   /** Whether a scope wants something of this kind, has something of it to be removed, or claims some. */
   serves(scope: ScopeState): boolean {
     const { entries, removals } = this.table;
-    if (this.#strays.isClaimedBy(scope)) return true;
+    if (this.strays.isClaimedBy(scope)) return true;
     for (const entry of entries) if (entries.ownerOf(entry).scope === scope) return true;
     for (const removal of removals.values()) if (removal.scope === scope) return true;
     return false;
@@ -224,7 +224,7 @@ export class KindWorker {
   close(): void {
     this.#unwatch?.();
     this.#unwatch = undefined;
-    this.#strays.close();
+    this.strays.close();
   }
 
   #watch(): void {
@@ -349,7 +349,10 @@ export class KindWorker {
     const entry = entries.find(actual);
     if (entry === undefined) {
       if (exists) this.#unwanted(actual, true);
-      else this.shadows.delete(this.kind.key(actual));
+      else {
+        this.strays.gone(this.kind.key(actual));
+        this.shadows.delete(this.kind.key(actual));
+      }
       return;
     }
     const satisfied = exists && this.kind.satisfies(actual, entries.objectOf(entry));
@@ -422,16 +425,24 @@ export class KindWorker {
 
   /** An object that nobody wants: to be removed if it is ours, and remembered if it is in the way. */
   #unwanted(actual: KernelObject, heard: boolean): void {
-    const scope = this.#strays.claimant(actual, this.#wantedLike);
+    const scope = this.strays.claimant(actual, this.#wantedLike);
     if (scope === 'kept') return;
     if (scope !== undefined) {
       const key = this.kind.key(actual);
-      if (!this.#strays.mayRemove(key)) return;
+      const verdict = this.strays.judge(key, scope);
+      if (verdict === 'leave') this.#sayLeft(key);
+      if (verdict !== 'remove') return;
       this.table.remove(key, { object: actual, scope });
       this.context.wake();
       return;
     }
     this.shadows.add(actual, heard);
+  }
+
+  #sayLeft(key: string): void {
+    const { restraint, clock, logger } = this.context;
+    if (!restraint.maySay(clock.elapsed())) return;
+    logger.warn(`${this.kind.name} ${key}: ${LEFT}`);
   }
 
   #written(entry: Entry, error: Error | undefined): void {

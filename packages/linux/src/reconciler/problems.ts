@@ -1,5 +1,6 @@
 import { errorText } from '@overlay/core';
 import { Status } from './entry.js';
+import { LEFT } from './strays.js';
 import type { KindWorker } from './kind-worker.js';
 import type { ScopeProblem } from './scope.js';
 import type { ScopeState } from './scope-state.js';
@@ -26,6 +27,9 @@ export function scopeProblems(
 function* allProblems(state: ScopeState, workers: readonly KindWorker[]): Iterable<ScopeProblem> {
   for (const worker of workers) yield* troubles(state, worker);
   for (const worker of workers) yield* conflicts(state, worker);
+  for (const { kind, strays } of workers) {
+    for (const key of strays.left(state)) yield { owner: NO_OWNER, message: `${kind.name} ${key}: ${LEFT}` };
+  }
   if (state.failed === 0) return;
   for (const { table, patience } of workers) {
     for (const [entry, failure] of patience.failures()) {

@@ -5,6 +5,8 @@ import type { ScopeState } from './scope-state.js';
 /** How often in a minute an object that bears our marks, and that nobody wants, is removed at once. */
 const FREE_STRAYS = 8;
 const MINUTE_MS = 60_000;
+/** What is told of one that is left. */
+export const LEFT = `it bears our marks and nobody wants it, but somebody makes it again whenever it is removed; it is left for a minute`;
 /** So many keys of strays are remembered. */
 const MOST_KEYS = 10_000;
 
@@ -28,6 +30,8 @@ export type Claim = (
 export class Strays {
   readonly #claims = new Map<ScopeState, Claim[]>();
   readonly #seen = new Map<string, { count: number; since: number }>();
+  /** Those that are left for now, because somebody keeps making them, and whose they would be. */
+  readonly #left = new Map<string, ScopeState>();
   #spareUntil = -Infinity;
   #cancelSpare: (() => void) | undefined;
 
@@ -53,6 +57,7 @@ export class Strays {
   /** Drops a scope's claims, and spares for a while whatever others claim. */
   forget(scope: ScopeState): void {
     this.#claims.delete(scope);
+    for (const key of [...this.left(scope)]) this.#left.delete(key);
     this.#spareUntil = this.clock.elapsed() + SPARE_MS;
   }
 
@@ -72,18 +77,34 @@ export class Strays {
     return claimant;
   }
 
-  /** Whether the stray under a key is to be removed now: not while it is spared, and not in a fight with somebody else. */
-  mayRemove(key: string): boolean {
-    if (this.#spares()) return false;
+  /**
+   * What is to become of the stray under a key: it goes now, it is spared for a while, or it is left because somebody keeps
+   * making it, until a minute is over.
+   */
+  judge(key: string, scope: ScopeState): 'remove' | 'spare' | 'leave' {
+    if (this.#spares()) return 'spare';
     const now = this.clock.elapsed();
     const stray = this.#seen.get(key);
     if (!stray || now - stray.since > MINUTE_MS) {
       if (this.#seen.size > MOST_KEYS) this.#seen.clear();
       this.#seen.set(key, { count: 1, since: now });
-      return true;
+      this.#left.delete(key);
+      return 'remove';
     }
     stray.count += 1;
-    return stray.count <= FREE_STRAYS;
+    if (stray.count <= FREE_STRAYS) return 'remove';
+    if (this.#left.size < MOST_KEYS) this.#left.set(key, scope);
+    return 'leave';
+  }
+
+  /** The object under a key is gone, or wanted by now. */
+  gone(key: string): void {
+    this.#left.delete(key);
+  }
+
+  /** The keys of a scope's strays that are left because somebody keeps making them. */
+  *left(scope: ScopeState): Iterable<string> {
+    for (const [key, whose] of this.#left) if (whose === scope) yield key;
   }
 
   close(): void {

@@ -356,6 +356,27 @@ describe('what is ours', () => {
     expect(writes().length).toBeLessThan(10);
   });
 
+  test('that somebody keeps adding is said once a minute, shown while it is there, and removed in the end', async () => {
+    scope.claim('thing', (found) => (found as Thing).mine === true);
+    await quiet();
+    for (let step = 0; step < 100; step += 1) {
+      kernel.tamper(stale);
+      await clock.pass(10);
+    }
+    const told = /^thing old: .*somebody makes it again whenever it is removed/;
+    expect(lines.filter((line) => told.test(line))).toHaveLength(1);
+    expect(scope.problems(9)).toEqual([{ owner: '', message: expect.stringMatching(told) as unknown }]);
+    kernel.destroy('old');
+    expect(scope.problems(9)).toEqual([]);
+    kernel.tamper(stale);
+    expect(scope.problems(9)).toHaveLength(1);
+    // It is left alone now: an audit after the minute removes it.
+    await clock.pass(140_000);
+    expect(held()).toEqual({});
+    expect(scope.problems(9)).toEqual([]);
+    expect(lines.filter((line) => told.test(line)).length).toBeLessThanOrEqual(2);
+  });
+
   test('a foreign object in the way is shown for as long as it is there', async () => {
     scope.set('peer', [thing('a')]);
     await scope.settled({ signal });
