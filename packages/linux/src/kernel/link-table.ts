@@ -23,6 +23,10 @@ export class LinkTable {
   readonly #stopListening: () => void;
   #loaded: Promise<void> | undefined;
   #isLoaded = false;
+  /** The read of all of them that is under way. */
+  #loading: Promise<void> | undefined;
+  /** For each read under way, the devices of which something newer became known meanwhile. */
+  readonly #newer = new Set<Set<number>>();
 
   constructor(
     private readonly session: KernelSession,
@@ -39,6 +43,7 @@ export class LinkTable {
       },
       lost: () => {
         this.#loaded = undefined;
+        this.#loading = undefined;
         this.#isLoaded = false;
       },
     });
@@ -53,6 +58,12 @@ export class LinkTable {
   ready(): Promise<void> {
     this.#loaded ??= this.#begin();
     return this.#loaded;
+  }
+
+  /** Reads all devices from the kernel, also those of which notifications have told. */
+  reread(): Promise<void> {
+    if (!this.#loading) this.#loaded = this.#begin();
+    return this.#loading ?? this.ready();
   }
 
   byName(name: string): Link | undefined {
@@ -98,28 +109,45 @@ export class LinkTable {
       () => {
         // What was lost meanwhile is read by another load.
         if (this.#loaded === loaded) this.#isLoaded = true;
+        if (this.#loading === loaded) this.#loading = undefined;
       },
       (error: unknown) => {
-        if (this.#loaded === loaded) this.#loaded = undefined;
+        if (this.#loaded === loaded) {
+          this.#loaded = undefined;
+          this.#isLoaded = false;
+        }
+        if (this.#loading === loaded) this.#loading = undefined;
         throw error;
       },
     );
+    this.#loading = loaded;
     return loaded;
   }
 
   async #load(): Promise<void> {
     const found: Link[] = [];
-    await this.session.use((port) =>
-      port.dump(dumpLinks(), (message) => {
-        found.push(decodeLink(message));
-      }),
-    );
+    // A device that came or went while the kernel listed them is as it was told, not as it was listed: taken in again, one
+    // that is gone would hide that for ever.
+    const newer = new Set<number>();
+    this.#newer.add(newer);
+    try {
+      await this.session.use((port) =>
+        port.dump(dumpLinks(), (message) => {
+          found.push(decodeLink(message));
+        }),
+      );
+    } finally {
+      this.#newer.delete(newer);
+    }
     const indices = new Set(found.map((link) => link.index));
-    for (const index of [...this.#byIndex.keys()]) if (!indices.has(index)) this.#delete(index, true);
-    for (const link of found) this.#put(link, true);
+    for (const index of [...this.#byIndex.keys()]) {
+      if (!indices.has(index) && !newer.has(index)) this.#delete(index, true);
+    }
+    for (const link of found) if (!newer.has(link.index)) this.#put(link, true);
   }
 
   #put(link: Link, fresh: boolean): void {
+    for (const newer of this.#newer) newer.add(link.index);
     const before = this.#byIndex.get(link.index);
     // A name moves on when its device is renamed, or was deleted and re-created without a word reaching us.
     const namesake = this.#byName.get(link.name);
@@ -132,6 +160,7 @@ export class LinkTable {
   }
 
   #delete(index: number, fresh: boolean): void {
+    for (const newer of this.#newer) newer.add(index);
     const link = this.#byIndex.get(index);
     if (!link) return;
     this.#byIndex.delete(index);

@@ -25,4 +25,9 @@ export class CreationLimit {
     this.#created.set(name, [...recent, now]);
     return undefined;
   }
+
+  /** The device that was to be made last was not: the kernel refused it, so that nobody can have deleted it. */
+  refused(name: string): void {
+    this.#created.get(name)?.pop();
+  }
 }

@@ -4,6 +4,7 @@ import type { LinkTable } from '../kernel/link-table.js';
 import type { KernelSession } from '../kernel/session.js';
 import type { KernelEvents } from '../kernel/events.js';
 import type { Link, LinkChanges } from '../netlink/rtnetlink/link.js';
+import type { SendFailures } from '../netlink/port.js';
 import { deleteLink, newLink, setLink } from '../netlink/rtnetlink/link.js';
 import type { Kind, Outcome } from '../reconciler/kind.js';
 import { CreationLimit } from './creation-limit.js';
@@ -36,7 +37,8 @@ export function linkKind(context: LinkKindContext): Kind<LinkObject> {
     same: (a, b) => JSON.stringify(a) === JSON.stringify(b),
     satisfies: (actual, wanted) => compareLinks(actual, wanted).verdict === 'equal',
     async dump({ wanted }, each) {
-      await links.ready();
+      // Not what the table holds: if a notification went astray, it would hide that for ever.
+      await links.reread();
       for (const object of wanted()) if (object.kind === 'link') maker.know((object as LinkObject).name);
       for (const link of links.all()) each(toObject(link));
     },
@@ -93,6 +95,7 @@ export function linkObject(link: Link, links: LinkTable): LinkObject {
     mac: (link.mac ?? '') as LinkObject['mac'],
     up: link.up,
     ...(link.noArp ? { noArp: true } : {}),
+    ...(link.masterIndex === undefined ? {} : { master: links.byIndex(link.masterIndex)?.name ?? '?' }),
     ...(peer === undefined ? {} : { veth: { peer } }),
     ...(link.macvlanMode ? { macvlan: { lower: carrierOf(link, links)?.name ?? '', mode: link.macvlanMode } } : {}),
     ...(vxlan
@@ -219,7 +222,10 @@ class LinkMaker {
           }
         : {}),
     });
-    const outcome = await this.#send(messages, signal);
+    const failures = await this.context.session.send(messages, { signal });
+    // The first message makes it; what comes behind it fails, too, where somebody deletes it in between.
+    if (failures.has(0)) this.#limit.refused(name);
+    const outcome = firstOf(failures);
     // The other end has to be known, to tell whether it is the right one.
     if (veth && !outcome) await this.context.links.refresh(veth.peer, signal);
     return this.#check(wanted, outcome, signal);
@@ -260,8 +266,11 @@ class LinkMaker {
   }
 
   async #send(messages: readonly Uint8Array[], signal: AbortSignal) {
-    const failures = await this.context.session.send(messages, { signal });
-    for (const error of failures.values()) return error;
-    return undefined;
+    return firstOf(await this.context.session.send(messages, { signal }));
   }
+}
+
+function firstOf(failures: SendFailures) {
+  for (const error of failures.values()) return error;
+  return undefined;
 }

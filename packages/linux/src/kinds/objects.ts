@@ -43,6 +43,8 @@ export interface LinkObject {
   readonly up: boolean;
   /** Neighbours on it are not asked for (IFF_NOARP). False unless told. */
   readonly noArp?: boolean;
+  /** Only for one that was found: the bridge, bond or VRF that has it, and its packets. One of ours is to have none. */
+  readonly master?: string;
   readonly vxlan?: VxlanAttributes;
   readonly macvlan?: MacvlanAttributes;
   readonly veth?: VethAttributes;

@@ -8,8 +8,8 @@ export function linkMissing(link: string): OverlayError {
 }
 
 /**
- * Reports what happens to devices to a kind whose objects live on them. Setting a device down, up, or giving it another
- * MAC takes objects with it of which no notification tells (net/ipv4/fib_frontend.c and net/core/neighbour.c), so the
+ * Reports what happens to devices to a kind whose objects live on them. Setting a device down, up, giving it another
+ * MAC or putting it into a VRF takes objects with it of which no notification tells (net/ipv4/fib_frontend.c and net/core/neighbour.c), so the
  * device is read again.
  */
 export function followLinks<D extends KernelObject>(links: LinkTable, sink: KindSink<D>): () => void {
@@ -21,6 +21,7 @@ export function followLinks<D extends KernelObject>(links: LinkTable, sink: Kind
       change.before.up !== change.link.up ||
       change.before.lowerUp !== change.link.lowerUp ||
       change.before.mac !== change.link.mac ||
+      change.before.masterIndex !== change.link.masterIndex ||
       change.before.mtu !== change.link.mtu
     ) {
       sink.suspect(name);

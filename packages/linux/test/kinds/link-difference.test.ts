@@ -23,6 +23,14 @@ describe('a macvlan device', () => {
     expect(compareLinks({ ...wanted, mtu: 1400 }, wanted)).toMatchObject({ verdict: 'change', changes: { mtu: 1500 } });
   });
 
+  test('that somebody put into a bridge is taken out of it', () => {
+    expect(compareLinks({ ...wanted, master: 'br0' }, wanted)).toEqual({
+      verdict: 'change',
+      reason: 'master is br0 instead of none',
+      changes: { masterIndex: 0 },
+    });
+  });
+
   test.each([
     [{ lower: 'eth1', mode: 'bridge' } as const, 'it is bridge on eth1 instead of bridge on eth0'],
     [{ lower: 'eth0', mode: 'vepa' } as const, 'it is vepa on eth0 instead of bridge on eth0'],
