@@ -43,7 +43,7 @@ export function compareLinks(actual: LinkObject, wanted: LinkObject): LinkDiffer
   const changes: { -readonly [K in keyof LinkChanges]: LinkChanges[K] } = {};
   const differs = (what: string, found: unknown, asked: unknown): boolean => {
     if (found === asked) return false;
-    reasons.push(`${what} is ${String(found) || 'not set'} instead of ${asked === undefined ? 'none' : String(asked)}`);
+    reasons.push(`${what} is ${String(found) || 'not set'} instead of ${String(asked)}`);
     return true;
   };
   if (differs('alias', actual.alias, wanted.alias)) changes.alias = wanted.alias;
@@ -52,7 +52,7 @@ export function compareLinks(actual: LinkObject, wanted: LinkObject): LinkDiffer
   if (differs('up', actual.up, wanted.up)) changes.up = wanted.up;
   const noArp = wanted.noArp ?? false;
   if (differs('NOARP', actual.noArp ?? false, noArp)) changes.noArp = noArp;
-  if (differs('master', actual.master, undefined)) changes.masterIndex = NO_MASTER;
+  if (differs('master', actual.master ?? 'none', 'none')) changes.masterIndex = NO_MASTER;
   if (wanted.vxlan && actual.vxlan) {
     const { local, lower, learning } = wanted.vxlan;
     const vxlan: { local?: typeof local; learning?: boolean } = {};

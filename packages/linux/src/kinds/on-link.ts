@@ -7,6 +7,11 @@ export function linkMissing(link: string): OverlayError {
   return new OverlayError('OVERLAY_LINK_MISSING', `the device ${link} does not exist`);
 }
 
+/** The outcome of an object whose device is down and that cannot be there before it is up: it waits as well. */
+export function linkDown(link: string): OverlayError {
+  return new OverlayError('OVERLAY_LINK_DOWN', `the device ${link} is down`);
+}
+
 /**
  * Reports what happens to devices to a kind whose objects live on them. Setting a device down, up, giving it another
  * MAC or putting it into a VRF takes objects with it of which no notification tells (net/ipv4/fib_frontend.c and net/core/neighbour.c), so the

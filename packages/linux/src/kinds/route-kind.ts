@@ -15,6 +15,7 @@ import { isOnlinkRefusal, replaceOnlink } from './onlink-replacement.js';
 import { routeBreadth, routeShadow } from './route-shadow.js';
 import type { RouteMarks } from './route-shadow.js';
 import { RouteSighting } from './route-sighting.js';
+import { linkDown } from './on-link.js';
 import { rtnetlinkKind } from './rtnetlink-kind.js';
 
 /** Unicast routes of the main table. */
@@ -62,8 +63,35 @@ export function routeKind(context: BatchContext, events: KernelEvents, options: 
   return { ...kind, put: (wanted, signal) => putRoutes(kind, context, wanted, signal) };
 }
 
-/** Writes routes; those that the kernel refuses for what is in their place are written in steps. */
+/**
+ * Writes routes. Those on a device that is down wait for it: the kernel takes none of them (ENETDOWN), and there may be
+ * 50,000. Those that it refuses for what is in their place are written in steps.
+ */
 async function putRoutes(
+  kind: Kind<RouteObject>,
+  context: BatchContext,
+  wanted: readonly RouteObject[],
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
+  const { links } = context;
+  if (!links.isReady) await links.ready();
+  const down = new Set<string>();
+  for (const { name, up } of links.all()) if (!up) down.add(name);
+  if (!wanted.some(({ link }) => down.has(link))) return putUpRoutes(kind, context, wanted, signal);
+  const outcomes = wanted.map(({ link }) => (down.has(link) ? linkDown(link) : undefined));
+  const rest = wanted.flatMap(({ link }, at) => (down.has(link) ? [] : [at]));
+  if (rest.length === 0) return outcomes;
+  const answers = await putUpRoutes(
+    kind,
+    context,
+    wanted.filter(({ link }) => !down.has(link)),
+    signal,
+  );
+  rest.forEach((at, which) => (outcomes[at] = answers[which]));
+  return outcomes;
+}
+
+async function putUpRoutes(
   kind: Kind<RouteObject>,
   context: BatchContext,
   wanted: readonly RouteObject[],

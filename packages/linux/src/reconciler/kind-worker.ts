@@ -20,6 +20,9 @@ import { BATCH, Sweeper } from './sweeper.js';
 /** Beyond this many suspect devices one full dump is cheaper than one for each. */
 const MANY_LINKS = 8;
 
+/** The outcomes that mean waiting for the device. */
+const LINK_CODES: ReadonlySet<unknown> = new Set(['OVERLAY_LINK_MISSING', 'OVERLAY_LINK_DOWN']);
+
 /** What one worker shares with the others. */
 export interface WorkerContext {
   readonly clock: Clock;
@@ -303,8 +306,10 @@ export class KindWorker {
       if (this.table.entries.wasSeen(entry, dump)) return;
       this.#differs(entry);
       // A device may have come or come up without a word; then what waits for it, or was refused, has its turn.
-      const stuck = link === undefined ? Status.Waiting : Status.Failed;
-      if (this.table.entries.statusOf(entry) === stuck) this.table.mark(entry, Status.Dirty);
+      const status = this.table.entries.statusOf(entry);
+      if (status === Status.Waiting || (status === Status.Failed && link !== undefined)) {
+        this.table.mark(entry, Status.Dirty);
+      }
     };
     this.shadows.endRead(link);
     if (link === undefined) {
@@ -454,7 +459,7 @@ export class KindWorker {
       this.#asWanted(entry);
       return;
     }
-    if (errorCode(error) === 'OVERLAY_LINK_MISSING') {
+    if (LINK_CODES.has(errorCode(error))) {
       this.table.mark(entry, Status.Waiting);
       return;
     }

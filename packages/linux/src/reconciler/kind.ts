@@ -124,8 +124,8 @@ export interface Kind<D extends KernelObject = KernelObject> {
   scan?(filter: DumpFilter, each: (sighting: Sighting<D>) => void, signal: AbortSignal): Promise<void>;
   /**
    * Creates or changes objects; one outcome each, in order. What it throws concerns the kind as a whole: it is shown, and
-   * tried again at growing distances, while other kinds go on without it. An error with the code `OVERLAY_LINK_MISSING` means that the
-   * object waits for its device and is tried again when that appears.
+   * tried again at growing distances, while other kinds go on without it. An error with the code `OVERLAY_LINK_MISSING` or
+   * `OVERLAY_LINK_DOWN` means that the object waits for its device and is tried again when that appears or is suspect.
    */
   put(wanted: readonly D[], signal: AbortSignal): Promise<readonly Outcome[]>;
   /** Removes objects. One that is not there any more counts as removed. */

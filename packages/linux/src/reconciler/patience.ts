@@ -9,6 +9,8 @@ const FIRST_HOLD_MS = 250;
 const LONGEST_HOLD_MS = 10_000;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 30_000;
+/** What is due within so long is due together, in milliseconds: 50,000 objects must not take as many rounds. */
+const SLOT_MS = 50;
 
 interface Quarrel {
   /** How often the object was undone since the quarrel began. */
@@ -32,8 +34,10 @@ export interface Failure {
 export class Patience {
   readonly #quarrels = new Map<Entry, Quarrel>();
   readonly #failures = new Map<Entry, Failure>();
-  /** When held or failed entries are due. */
+  /** In which slot held or failed entries are due. */
   readonly #due = new Map<Entry, number>();
+  /** What is due in each slot, with what was put off since. At most as many slots as fit into the longest distance. */
+  readonly #slots = new Map<number, Entry[]>();
 
   constructor(private readonly random: () => number = Math.random) {}
 
@@ -49,7 +53,7 @@ export class Patience {
     quarrel.last = now;
     if (quarrel.heat <= FREE_RESTORES) return 0;
     const hold = this.#jitter(Math.min(FIRST_HOLD_MS * 2 ** (quarrel.heat - FREE_RESTORES - 1), LONGEST_HOLD_MS));
-    this.#due.set(entry, now + hold);
+    this.#putOff(entry, now + hold);
     return hold;
   }
 
@@ -57,7 +61,7 @@ export class Patience {
   refused(entry: Entry, error: Error, now: number): number {
     const attempts = (this.#failures.get(entry)?.attempts ?? 0) + 1;
     this.#failures.set(entry, { attempts, error });
-    this.#due.set(entry, now + this.#jitter(Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), LONGEST_RETRY_MS)));
+    this.#putOff(entry, now + this.#jitter(Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), LONGEST_RETRY_MS)));
     return attempts;
   }
 
@@ -95,21 +99,38 @@ export class Patience {
   /** Takes out the entries that are due. */
   takeDue(now: number): Entry[] {
     const due: Entry[] = [];
-    for (const [entry, at] of this.#due) if (at <= now) due.push(entry);
-    for (const entry of due) this.#due.delete(entry);
+    for (const [slot, entries] of this.#slots) {
+      if (slot * SLOT_MS > now) continue;
+      this.#slots.delete(slot);
+      for (const entry of entries) {
+        if (this.#due.get(entry) !== slot) continue;
+        this.#due.delete(entry);
+        due.push(entry);
+      }
+    }
     return due;
   }
 
   /** When the next entry is due. */
   nextDue(): number | undefined {
-    let next: number | undefined;
-    for (const at of this.#due.values()) if (next === undefined || at < next) next = at;
-    return next;
+    if (this.#due.size === 0) {
+      this.#slots.clear();
+      return undefined;
+    }
+    return Math.min(...this.#slots.keys()) * SLOT_MS;
   }
 
   /** Forgets quarrels that ended more than a minute ago. */
   prune(now: number): void {
     for (const [entry, quarrel] of this.#quarrels) if (now - quarrel.last > MINUTE) this.#quarrels.delete(entry);
+  }
+
+  #putOff(entry: Entry, until: number): void {
+    const slot = Math.ceil(until / SLOT_MS);
+    this.#due.set(entry, slot);
+    const together = this.#slots.get(slot);
+    if (together) together.push(entry);
+    else this.#slots.set(slot, [entry]);
   }
 
   #jitter(ms: number): number {

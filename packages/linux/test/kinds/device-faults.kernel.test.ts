@@ -125,6 +125,27 @@ describe('a device', () => {
     expect(device()).toMatchObject({ ifindex: index, flags: expect.arrayContaining(['UP']) as unknown });
   });
 
+  test('that is down keeps its routes waiting, of which the kernel is asked nothing', async () => {
+    await start();
+    const [destination, gateway] = [parsePrefix('10.244.3.0/24'), parseAddress('192.0.2.3')];
+    const direct = linux.route({ destination, link: 'eth0', gateway, onlink: false });
+    scope.set('direct', [direct]);
+    await scope.settled({ signal: AbortSignal.timeout(20_000) });
+    expect(scope.applied('direct')).toBe(true);
+    netns.ip('link set eth0 down');
+    await until(() => told().includes('waits for the device eth0'), 'it is told');
+    const { writes } = linux.session;
+    linux.reconciler.audit();
+    await scope.settled({ signal: AbortSignal.timeout(20_000) });
+    const other: LinuxObject = { ...direct, prefSrc: parseAddress('192.0.2.1') };
+    scope.set('direct', [other]);
+    await scope.settled({ signal: AbortSignal.timeout(20_000) });
+    expect(linux.session.writes).toBe(writes);
+    netns.ip('link set eth0 up');
+    await until(() => scope.applied('direct') && scope.status().failed === 0, 'it is there again');
+    expect(netns.show('route show 10.244.3.0/24')).toMatchObject([{ dev: 'eth0', prefsrc: '192.0.2.1' }]);
+  });
+
   test('that the kernel refuses is told with its reason, however often that is', async () => {
     netns.ip('link add other0 type vxlan id 1 dstport 8472 local 192.0.2.1 dev eth0');
     await start();

@@ -32,3 +32,40 @@ describe('patience with somebody who undoes an object', () => {
     expect(patient.undoneCount(entry)).toBe(1);
   });
 });
+
+describe('patience with a kernel that refuses everything', () => {
+  test('tries 50,000 objects again in rounds of many, each of them in its time', () => {
+    const patient = new Patience();
+    const error = new Error('no');
+    const tries = new Map<number, number>();
+    for (let one = 0; one < 50_000; one += 1) patient.refused(one, error, 0);
+    let rounds = 0;
+    for (let now = patient.nextDue() ?? Infinity; now < 120_000; now = patient.nextDue() ?? Infinity) {
+      rounds += 1;
+      // Each of so many rounds would look through all of them.
+      expect(rounds).toBeLessThan(3000);
+      for (const one of patient.takeDue(now)) {
+        tries.set(one, (tries.get(one) ?? 0) + 1);
+        patient.refused(one, error, now);
+      }
+    }
+    expect(tries.size).toBe(50_000);
+    // After 0.1, 0.3, 0.7, … 51 s, and then every half minute.
+    expect(Math.min(...tries.values())).toBeGreaterThanOrEqual(9);
+    expect(Math.max(...tries.values())).toBeLessThanOrEqual(13);
+  });
+
+  test('tries nothing before its time, nor what is as wanted or not wanted any more meanwhile', () => {
+    const patient = patience();
+    for (const one of [1, 2, 3]) patient.refused(one, new Error('no'), 1000);
+    patient.applied(1);
+    patient.forget(2);
+    const due = patient.nextDue() ?? 0;
+    expect(due).toBeGreaterThanOrEqual(1100);
+    expect(due).toBeLessThanOrEqual(1150);
+    expect(patient.takeDue(due - 1)).toEqual([]);
+    expect(patient.takeDue(due)).toEqual([3]);
+    expect(patient.nextDue()).toBeUndefined();
+    expect(patient.takeDue(due + 60_000)).toEqual([]);
+  });
+});
