@@ -187,4 +187,19 @@ describe('whatever flanneld writes is read here', () => {
       }),
     );
   });
+
+  test('and has the same annotations when it is written here', () => {
+    const vxlanAndHostGw = fc.oneof(
+      attributesWith(fc.constant('vxlan'), fc.record({ VNI: vni, VtepMAC: mac })).filter(({ ipv4, ipv6 }) =>
+        [ipv4, ipv6].every((endpoint) => endpoint === undefined || endpoint.data !== undefined),
+      ),
+      attributesWith(fc.constant('host-gw'), fc.constant(undefined)),
+    );
+    fc.assert(
+      fc.property(vxlanAndHostGw, (attributes) => {
+        const sorted = (annotations: Annotations): unknown => [...annotations].sort();
+        expect(sorted(patched(attributes))).toEqual(sorted(flanneldsWriting(attributes)));
+      }),
+    );
+  });
 });

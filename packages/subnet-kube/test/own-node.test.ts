@@ -71,6 +71,20 @@ describeWithKubernetes('the own Node', () => {
     expect(await annotationsOf(server, 'a')).toEqual({ ...common, 'public-ip': '192.0.2.1' });
   });
 
+  test('IPv6 alone over vxlan: nothing of IPv4 is written, and what was there before is taken away', async () => {
+    await createNode(server, 'a', { podCIDRs: ['10.5.1.0/24', 'fd00:5:0:1::/64'] });
+    await (await host('a', {}, DUAL).acquire()).manager.close();
+    const netConf = { ...IPV6, backend: DUAL.backend };
+    const six = await host('a', {}, netConf).acquire();
+    expect(six.state.lease.subnets).toEqual({ ipv6: 'fd00:5:0:1::/64' });
+    expect(await annotationsOf(server, 'a')).toEqual({
+      'kube-subnet-manager': 'true',
+      'backend-type': 'vxlan',
+      'backend-v6-data': '{"VNI":1,"VtepMAC":"0a:00:00:00:00:01"}',
+      'public-ipv6': '2001:db8::1',
+    });
+  });
+
   test('a prefix of its own, and other annotations left alone', async () => {
     await createNode(server, 'a', {
       podCIDRs: ['10.5.1.0/24'],

@@ -12,16 +12,17 @@ export const WRITTEN: readonly string[] = [
 ];
 
 /**
- * The annotations by which a Node tells what its host publishes, as flannel writes them: those of IPv4 always, those of
- * IPv6 when there is something to tell.
+ * The annotations by which a Node tells what its host publishes, as flannel writes them: those of IPv4 always, but for a
+ * VXLAN without it; those of IPv6 when there is something to tell.
  */
 export function formatAnnotations(attributes: LeaseAttributes): WantedAnnotations {
   const { ipv4, ipv6, backendType, endpoints } = attributes;
+  const withoutIPv4 = backendType === 'vxlan' && ipv4 === undefined;
   return new Map([
     [SUFFIXES.managed, 'true'],
     [SUFFIXES.backendType, backendType],
-    [SUFFIXES.data.ipv4, formatData(ipv4?.data)],
-    [SUFFIXES.publicIP.ipv4, ipv4?.publicIP ?? '0.0.0.0'],
+    [SUFFIXES.data.ipv4, withoutIPv4 ? null : formatData(ipv4?.data)],
+    [SUFFIXES.publicIP.ipv4, withoutIPv4 ? null : (ipv4?.publicIP ?? '0.0.0.0')],
     [SUFFIXES.data.ipv6, ipv6 === undefined ? null : formatData(ipv6.data)],
     [SUFFIXES.publicIP.ipv6, ipv6?.publicIP ?? null],
     [SUFFIXES.endpoints, endpoints === undefined ? null : JSON.stringify(endpoints)],
