@@ -37,14 +37,16 @@ export class HistoryLost extends Error {}
 
 /** How long the API server may be silent while it tells all Nodes. It can be busy before it begins. */
 const LIST_SILENCE_MS = 30_000;
+/** What an API server says that could stream what there is if its etcd could. */
+const ETCD_TOO_OLD = /required storage feature|sendInitialEvents/;
 const WENT_BACK = 'its versions went backwards, as after restoring a backup';
 const PATH = '/api/v1/nodes';
 
 /** Reads all Nodes, then their changes, from one API server. */
 export class NodeSource {
   readonly #options: NodeSourceOptions;
-  /** Not every API server streams what there is at the start of a watch. */
-  #streams = true;
+  /** The last attempt to have everything streamed was refused for a reason that may have been a passing one. */
+  #puzzled = false;
   #version: string | undefined;
 
   constructor(options: NodeSourceOptions) {
@@ -63,7 +65,7 @@ export class NodeSource {
     const version = this.#version ?? '0';
     const match = version === '0' ? '' : '&resourceVersionMatch=NotOlderThan';
     try {
-      if (this.#streams && (await this.#watchAll(version, listener, signal))) return;
+      if (await this.#watchAll(version, listener, signal)) return;
       await this.#list(`${PATH}?resourceVersion=${version}${match}`, listener, signal);
     } catch (error) {
       // A version that it does not know yet, as after restoring a backup: from now on any will do.
@@ -111,7 +113,10 @@ export class NodeSource {
     return node;
   }
 
-  /** False when the API server does not stream what there is. */
+  /**
+   * False when the API server does not stream what there is at the start of a watch, as not every one does. Asked each time:
+   * a server that is replaced may, and reading everything is rare.
+   */
   async #watchAll(version: string, listener: NodeListener, signal: AbortSignal): Promise<boolean> {
     const path =
       `${PATH}?watch=1&allowWatchBookmarks=true&sendInitialEvents=true` +
@@ -128,13 +133,20 @@ export class NodeSource {
       await this.#watch(path, noticing, { what: 'reading the Nodes', signal }, 'list');
       return true;
     } catch (error) {
-      // 400 and 422: it does not know the parameter; 500: its etcd is too old for it.
-      const cannot = !begun && [400, 422, 500].includes(statusOf(error) ?? 0);
-      if (!cannot) throw error;
-      this.#streams = false;
+      if (begun || !this.#cannotStream(error)) throw error;
       this.#options.logger.debug(`the API server does not stream lists, reading them whole: ${errorText(error)}`);
       return false;
     }
+  }
+
+  /** A server that is too busy may answer 500 as well: a list, which costs it far more, is the last that it needs then. */
+  #cannotStream(error: unknown): boolean {
+    const status = statusOf(error);
+    // It does not know the parameter.
+    if (status === 400 || status === 422) return true;
+    const before = this.#puzzled;
+    this.#puzzled = status === 500 && !ETCD_TOO_OLD.test(errorText(error));
+    return status === 500 && (before || !this.#puzzled);
   }
 
   async #list(path: string, listener: NodeListener, signal: AbortSignal): Promise<void> {
