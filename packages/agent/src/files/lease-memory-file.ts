@@ -58,12 +58,14 @@ export class LeaseMemoryFile implements MemoryFile {
     }
   }
 
-  async append(text: string, { signal }: Aborting): Promise<void> {
-    signal.throwIfAborted();
+  async append(parts: Iterable<string>, { signal }: Aborting): Promise<void> {
     // What is not there any more is written anew as a whole: `r+` makes no file.
     await withFile(await open(this.name, 'r+'), async (file) => {
-      const { size } = await file.stat();
-      await file.write(text, size);
+      let { size } = await file.stat();
+      for (const part of parts) {
+        signal.throwIfAborted();
+        size += (await file.write(part, size)).bytesWritten;
+      }
       await file.datasync();
     });
   }

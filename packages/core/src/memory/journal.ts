@@ -36,15 +36,14 @@ export class JournalWriter {
   /** The first line. */
   begin({ hostId, store }: Owner): string {
     this.#sum = undefined;
-    return this.#line({ memory: 'overlay', version: VERSION, host: hostId, store });
+    return this.#line(JSON.stringify({ memory: 'overlay', version: VERSION, host: hostId, store }));
   }
 
   write(entry: Entry): string {
-    return this.#line(jsonOf(entry));
+    return this.#line(textOf(entry));
   }
 
-  #line(json: object): string {
-    const text = JSON.stringify(json);
+  #line(text: string): string {
     this.#sum = checksum(text, this.#sum);
     return `${sumText(this.#sum)} ${text}\n`;
   }
@@ -130,18 +129,19 @@ function foreign(line: string, owner: Owner): string | undefined {
   return undefined;
 }
 
-function jsonOf(entry: Entry): object {
+/** JSON around what is formatted already, which is put in as the text that it is. */
+function textOf(entry: Entry): string {
   switch (entry.type) {
     case 'config':
-      return { config: JSON.parse(formatNetConf(entry.netConf)) as unknown };
+      return `{"config":${formatNetConf(entry.netConf)}}`;
     case 'own':
-      return { own: leaseJson(entry.lease) };
+      return `{"own":${leaseText(entry.lease)}}`;
     case 'set':
-      return { set: leaseJson(entry.lease) };
+      return `{"set":${leaseText(entry.lease)}}`;
     case 'delete':
-      return { delete: entry.key };
+      return JSON.stringify({ delete: entry.key });
     case 'confirmed':
-      return { confirmed: entry.at };
+      return JSON.stringify({ confirmed: entry.at });
   }
 }
 
@@ -163,8 +163,9 @@ function entryOf(line: string): Entry | undefined {
   }
 }
 
-function leaseJson({ key, subnets, attributes, expiresAt }: Lease): object {
-  return { key, ...subnets, expiresAt, value: JSON.parse(formatLeaseValue(attributes)) as unknown };
+function leaseText({ key, subnets, attributes, expiresAt }: Lease): string {
+  const members = JSON.stringify({ key, ...subnets, expiresAt });
+  return `${members.slice(0, -1)},"value":${formatLeaseValue(attributes)}}`;
 }
 
 function leaseOf(value: unknown): Lease | undefined {

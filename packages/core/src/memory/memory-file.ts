@@ -14,6 +14,9 @@ export interface MemoryFile {
    * while it is written: other work may go on between them.
    */
   replace(parts: Iterable<string>, options: { readonly signal: AbortSignal }): Promise<void>;
-  /** Adds to the end of the text. After a power cut a part of the addition may be missing. */
-  append(text: string, options: { readonly signal: AbortSignal }): Promise<void>;
+  /**
+   * Adds to the end of the text, in parts that are made while it is written, as of {@link replace}. After a power cut a part
+   * of the addition may be missing.
+   */
+  append(parts: Iterable<string>, options: { readonly signal: AbortSignal }): Promise<void>;
 }

@@ -30,8 +30,8 @@ const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 300_000;
 /** Additions are as long as what they were added to, and this, before everything is written anew. */
 const ADDED_ANYWAY = 256 * 1024;
-/** Leases that are written between two turns of other work. */
-const PART = 256;
+/** Lines that are made between two turns of other work: less than a millisecond's, since routes may wait meanwhile. */
+const PART = 32;
 
 /**
  * Writes down what the store says: everything once after the start, then what changes, and everything again when that has
@@ -186,17 +186,13 @@ export class Recorder {
   }
 
   *#parts(leases: readonly Lease[]): IterableIterator<string> {
-    const part = (entries: Iterable<Entry>): string => {
-      const text = this.#text(entries);
-      this.#length += text.length;
-      return text;
-    };
     yield this.#writer.begin(this.#options.owner);
-    yield part(this.#ownEntries());
-    for (let at = 0; at < leases.length; at += PART) {
-      yield part(leases.slice(at, at + PART).map((lease): Entry => ({ type: 'set', lease })));
+    const entries = [...this.#ownEntries(), ...leases.map((lease): Entry => ({ type: 'set', lease }))];
+    for (const text of this.#texts(entries)) {
+      this.#length += text.length;
+      yield text;
     }
-    yield part(this.#confirmation());
+    yield this.#writer.write(this.#confirmation());
   }
 
   async #append(): Promise<void> {
@@ -204,11 +200,17 @@ export class Recorder {
     if (!this.#isDirty() && this.#recordedAt === confirmedAt()) return;
     const entries: Entry[] = [...(this.#configChanged || this.#ownChanged ? this.#ownEntries() : [])];
     for (const [key, lease] of this.#changes) entries.push(lease ? { type: 'set', lease } : { type: 'delete', key });
+    entries.push(this.#confirmation());
     this.#changes = new Map();
     this.#pace();
-    const text = this.#text([...entries, ...this.#confirmation()]);
-    this.#added += text.length;
-    await file.append(text, { signal: this.#ending.signal });
+    await file.append(this.#addition(entries), { signal: this.#ending.signal });
+  }
+
+  *#addition(entries: readonly Entry[]): IterableIterator<string> {
+    for (const text of this.#texts(entries)) {
+      this.#added += text.length;
+      yield text;
+    }
   }
 
   /** Writes that follow each other become rarer, up to a limit; a change after some rest is written soon. */
@@ -228,13 +230,15 @@ export class Recorder {
     ];
   }
 
-  #confirmation(): Entry[] {
-    return [{ type: 'confirmed', at: this.#options.confirmedAt() ?? this.#options.clock.now() }];
+  #confirmation(): Entry {
+    return { type: 'confirmed', at: this.#options.confirmedAt() ?? this.#options.clock.now() };
   }
 
-  #text(entries: Iterable<Entry>): string {
-    let text = '';
-    for (const entry of entries) text += this.#writer.write(entry);
-    return text;
+  *#texts(entries: readonly Entry[]): IterableIterator<string> {
+    for (let at = 0; at < entries.length; at += PART) {
+      let text = '';
+      for (const entry of entries.slice(at, at + PART)) text += this.#writer.write(entry);
+      yield text;
+    }
   }
 }

@@ -58,7 +58,33 @@ class Recorded {
   }
 }
 
+/** Lines of each part that is made while a memory is written: other work goes on between two of them. */
+function linesOfParts(file: MemoryInMemory, way: 'replace' | 'append'): number[] {
+  const lines: number[] = [];
+  const write = file[way].bind(file);
+  file[way] = (parts) => {
+    const all = [...parts];
+    lines.push(...all.map((part) => part.split('\n').length - 1));
+    return write(all);
+  };
+  return lines;
+}
+
 describe('what the store says is written down', () => {
+  test('in parts so small that nothing waits for them, as a whole and as an addition', async () => {
+    const recorded = new Recorded();
+    const whole = linesOfParts(recorded.file, 'replace');
+    await recorded.start([own, ...peers(100)]);
+    const added = linesOfParts(recorded.file, 'append');
+    recorded.recorder.take({ type: 'changes', changes: peers(100).map((lease) => ({ type: 'set', lease })) });
+    await recorded.clock.advance(1_000);
+    for (const lines of [whole, added]) {
+      expect(lines.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(100);
+      expect(Math.max(...lines)).toBeLessThanOrEqual(32);
+    }
+    recorded.expectAll();
+  });
+
   test('as a whole once, when everything is known', async () => {
     const recorded = new Recorded();
     recorded.recorder.configured(conf());

@@ -29,9 +29,9 @@ export class MemoryInMemory implements MemoryFile {
     this.text = [...parts].join('');
   }
 
-  async append(text: string): Promise<void> {
+  async append(parts: Iterable<string>): Promise<void> {
     if (this.trouble) throw this.trouble;
     this.appended++;
-    this.text = (this.text ?? '') + text;
+    this.text = (this.text ?? '') + [...parts].join('');
   }
 }
