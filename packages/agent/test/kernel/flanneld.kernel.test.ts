@@ -1,107 +1,39 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Family, Prefix } from '@overlay/core';
-import type { LabHost, LabPod } from '@overlay/lab';
-import type { FlannelEndpoint, FlannelPeer } from '../support/flannel-shapes.js';
-import { makeFlannelHostGw, makeFlannelVxlan } from '../support/flannel-shapes.js';
+import type { Family } from '@overlay/core';
+import type { LabPod } from '@overlay/lab';
+import {
+  flannelLease,
+  flannelLeaseKey,
+  flannelPeer,
+  makeFlannelHost,
+  Pings,
+  shapes,
+  startFlanneldAgain,
+  subnetsOf,
+  withoutGone,
+} from '../support/flannel-hosts.js';
 import { OverlayLab } from '../support/overlay-lab.js';
 import { run } from '../support/program.js';
 import { SteadyPing } from '../support/steady-ping.js';
 import { until } from '../support/until.js';
-
-/** The two hosts as flanneld knows them, in these families. */
-function peersOf(overlay: OverlayLab, families: readonly Family[]): FlannelPeer[] {
-  return [1, 2].map((number) => {
-    const { ipv4, ipv6 } = overlay.host(number - 1).addresses;
-    const all: FlannelPeer = {
-      ipv4: {
-        gateway: `10.244.${number}.0`,
-        subnet: `10.244.${number}.0/24`,
-        publicIP: String(ipv4),
-        mac: `c6:d2:32:6f:8f:0${number}`,
-      },
-      ipv6: {
-        gateway: `fd00:244:0:${number}::`,
-        subnet: `fd00:244:0:${number}::/64`,
-        publicIP: String(ipv6),
-        mac: `c6:d2:32:6f:86:0${number}`,
-      },
-    };
-    return Object.fromEntries(families.map((family) => [family, all[family]]));
-  });
-}
-
-/** A host that has no lease any more, while flanneld did not run. */
-const GONE: FlannelPeer = {
-  ipv4: { gateway: '10.244.9.0', subnet: '10.244.9.0/24', publicIP: '192.0.2.9', mac: 'c6:d2:32:6f:8f:09' },
-  ipv6: { gateway: 'fd00:244:0:9::', subnet: 'fd00:244:0:9::/64', publicIP: '2001:db8::9', mac: 'c6:d2:32:6f:86:09' },
-};
-const OF_GONE = /10\.244\.9\.|fd00:244:0:9:|c6:d2:32:6f:8.:09/;
-
-/** A lease in flannel's form. */
-function leaseOf({ ipv4, ipv6 }: FlannelPeer, type: string): object {
-  const data = (name: string, endpoint: FlannelEndpoint | undefined): object =>
-    type === 'vxlan' && endpoint !== undefined ? { [name]: { VNI: 1, VtepMAC: endpoint.mac } } : {};
-  return {
-    PublicIP: ipv4?.publicIP,
-    PublicIPv6: ipv6?.publicIP ?? null,
-    BackendType: type,
-    ...data('BackendData', ipv4),
-    ...data('BackendV6Data', ipv6),
-  };
-}
 
 /** Both hosts as two flannelds leave them, with a pod each, and their leases in the store in flannel's form. */
 async function flannelHosts(
   overlay: OverlayLab,
   type: string,
   families: readonly Family[],
-): Promise<{ from: LabPod; to: LabPod }> {
-  const peers = peersOf(overlay, families);
+): Promise<readonly [LabPod, LabPod]> {
+  const peers = [1, 2].map((n) => flannelPeer(overlay.host(n - 1), n, subnetsOf(n, families)));
   const pods: LabPod[] = [];
   for (const [place, own] of peers.entries()) {
-    const host = overlay.host(place);
     const others = peers.filter((peer) => peer !== own);
-    const gone = Object.fromEntries(families.map((family) => [family, GONE[family]]));
-    if (type === 'vxlan') await makeFlannelVxlan(host, own, [...others, gone]);
-    else await makeFlannelHostGw(host, others);
-    const network = {
-      subnets: Object.fromEntries(families.map((family) => [family, own[family]?.subnet as Prefix])),
-      networks: { ipv4: ['10.244.0.0/16' as Prefix], ipv6: ['fd00:244::/48' as Prefix] },
-      mtu: type === 'vxlan' ? 1430 : 1500,
-    };
-    pods.push(...(await host.addPods(1, { network })));
-    const keys = [own.ipv4, own.ipv6].flatMap((endpoint) => endpoint?.subnet.replace('/', '-') ?? []);
-    overlay.putLease(keys.join('&'), leaseOf(own, type));
+    pods.push(await makeFlannelHost(overlay.host(place), type, own, others));
+    await startFlanneldAgain(overlay.host(place), type, families, others);
+    overlay.putLease(flannelLeaseKey(own), flannelLease(own, type));
   }
   const [from, to] = pods;
   if (from === undefined || to === undefined) throw new Error('two hosts have two pods');
-  return { from, to };
-}
-
-/** Pings there and back. */
-class Pings implements AsyncDisposable {
-  readonly all: SteadyPing[] = [];
-
-  constructor(private readonly overlay: OverlayLab) {}
-
-  async start(family: Family, one: LabPod, other: LabPod): Promise<void> {
-    for (const [from, to] of [
-      [one, other],
-      [other, one],
-    ] as const) {
-      this.all.push(await SteadyPing.start(from, to.addresses[family], this.overlay.file(from, `ping-${family}`)));
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const each of this.all) await each[Symbol.asyncDispose]();
-  }
-}
-
-/** The shape of a host's objects to compare with what flanneld makes. */
-async function shapes(overlay: OverlayLab, host: LabHost): Promise<readonly string[]> {
-  const { stdout } = await host.exec(['ip', '-d', '-o', 'link', 'show', 'type', 'vxlan']);
-  return [...(await overlay.everything(host)).filter((line) => !/ (33:33|01:00:5e):/.test(line)), stdout];
+  return [from, to];
 }
 
 describe.each([
@@ -112,10 +44,10 @@ describe.each([
 ] as const)('a host of flanneld with %s and %j', (type, families) => {
   test('is taken over and handed back without a packet lost', async () => {
     await using overlay = await OverlayLab.create({ hosts: 2, families, backend: { Type: type } });
-    const { from, to } = await flannelHosts(overlay, type, families);
+    const pods = await flannelHosts(overlay, type, families);
     const host = overlay.host(0);
     const all = await shapes(overlay, host);
-    const before = all.filter((line) => !OF_GONE.test(line));
+    const before = withoutGone(all);
     // On its tunnel devices: route, neighbour and FDB entry in each family.
     expect(all.length - before.length).toBe(type === 'vxlan' ? 3 * families.length : 0);
     const devices = (await overlay.objects(host, 'link show type vxlan')).map(({ ifindex, ifname, address }) => ({
@@ -123,8 +55,7 @@ describe.each([
       ifname,
       address,
     }));
-    await using pings = new Pings(overlay);
-    for (const family of families) await pings.start(family, from, to);
+    await using pings = await Pings.start(overlay, families, pods);
 
     overlay.start(host);
     await host.waitReady();
@@ -146,7 +77,7 @@ describe.each([
     const adopted = await overlay.objects(host, 'link show type vxlan');
     expect(adopted).toMatchObject(devices.map((device) => ({ ...device, ifalias: 'overlay:default' })));
     expect(await shapes(overlay, host)).not.toEqual(before);
-    for (const ping of pings.all) await ping.goesOn();
+    await pings.goOn();
 
     await host.agent?.stop();
     const args = ['cleanup', '--for-flanneld', ...overlay.flags(host)];
@@ -160,8 +91,7 @@ describe.each([
     const again = await run({ name: 'overlay', netns: host.netns, args });
     expect(again).toMatchObject({ code: 0, stdout: '' });
 
-    for (const ping of pings.all) {
-      const { answered, lost } = await ping.stop();
+    for (const { answered, lost } of await pings.stop()) {
       expect(lost).toEqual([]);
       expect(answered).toBeGreaterThan(500);
     }

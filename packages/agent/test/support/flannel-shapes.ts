@@ -41,6 +41,12 @@ export async function makeFlannelVxlan(
     await ip(`addr add ${gateway}/${length} dev ${name}`);
     await ip(`link set ${name} up`);
   }
+  await addFlannelVxlanPeers(host, peers);
+}
+
+/** What it makes for each peer, also where it is there already. */
+export async function addFlannelVxlanPeers(host: NetworkNode, peers: readonly FlannelPeer[]): Promise<void> {
+  const ip = (line: string): Promise<unknown> => host.exec(['ip', ...line.split(' ')]);
   for (const { family, gateway, mac, publicIP, subnet } of peers.flatMap(endpointsOf)) {
     const { name } = DEVICES[family];
     await ip(`neigh replace ${gateway} dev ${name} lladdr ${mac} nud permanent`);
