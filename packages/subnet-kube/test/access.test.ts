@@ -7,7 +7,7 @@ import type { KubeSubnetManagerOptions } from '@overlay/subnet-kube';
 import { KubeSubnetManager } from '@overlay/subnet-kube';
 import { IPV4, KubeHost } from './support/kube-host.js';
 import { KubeServer } from './support/kube-server.js';
-import { annotationsOf, createNode, removeNodes } from './support/nodes.js';
+import { annotate, annotationsOf, createNode, PREFIX, removeNodes } from './support/nodes.js';
 import { describeWithKubernetes } from './support/server-programs.js';
 
 const { signal } = new AbortController();
@@ -85,6 +85,19 @@ describeWithKubernetes('asking the API server', () => {
     return status.token as string;
   }
 
+  /** What a pod finds of its service account, below a root of its own. */
+  function podFolder(name: string, token: string): { readonly root: string; readonly tokenFile: string } {
+    const root = server.folder(name);
+    const place = join(root, 'var/run/secrets/kubernetes.io/serviceaccount');
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, 'ca.crt'), readFileSync(server.ca));
+    const tokenFile = join(place, 'token');
+    writeFileSync(tokenFile, token);
+    process.env['KUBERNETES_SERVICE_HOST'] = '127.0.0.1';
+    process.env['KUBERNETES_SERVICE_PORT'] = String(server.port);
+    return { root, tokenFile };
+  }
+
   test('flannel’s rules suffice for everything; what they do not permit is done without', async () => {
     const kubeconfigFile = server.kubeconfig('flannel', { token: await newToken() });
     await createNode(server, 'a');
@@ -110,13 +123,7 @@ describeWithKubernetes('asking the API server', () => {
   });
 
   test('as a pod: its service account, the Node that it is bound to, and a token that is replaced', async () => {
-    const root = server.folder('pod');
-    const place = join(root, 'var/run/secrets/kubernetes.io/serviceaccount');
-    mkdirSync(place, { recursive: true });
-    writeFileSync(join(place, 'ca.crt'), readFileSync(server.ca));
-    writeFileSync(join(place, 'token'), 'a-token-that-has-expired');
-    process.env['KUBERNETES_SERVICE_HOST'] = '127.0.0.1';
-    process.env['KUBERNETES_SERVICE_PORT'] = String(server.port);
+    const { root, tokenFile } = podFolder('pod', 'a-token-that-has-expired');
     await createNode(server, 'a', { podCIDRs: ['10.5.1.0/24'] });
     await server.do('POST', '/api/v1/namespaces/kube-flannel/pods', {
       metadata: { name: 'kube-flannel-ds-x' },
@@ -131,10 +138,39 @@ describeWithKubernetes('asking the API server', () => {
     managers.push(a.manager);
     const acquiring = a.acquire();
     await a.until('it is refused', () => a.waits.some((line) => line.includes('does not know who asks')));
-    writeFileSync(join(place, 'token'), await newToken());
+    writeFileSync(tokenFile, await newToken());
     await acquiring;
     expect(a.state.lease.key).toBe('a');
     expect((await annotationsOf(server, 'a'))['public-ip']).toBe('192.0.2.1');
+  });
+
+  test('as a pod: its token is replaced while the Nodes are followed, and the one before refused', async () => {
+    const before = await newToken();
+    const { root, tokenFile } = podFolder('rotated', before);
+    await createNode(server, 'a', { podCIDRs: ['10.5.1.0/24'] });
+    const a = new KubeHost(server, 'a', { serviceAccountRoot: root, kubeconfigFile: undefined, apiUrl: undefined });
+    managers.push(a.manager);
+    await a.watch().acquire();
+    await a.sees('a');
+    // Made anew it is another one: what the one before was given is worth nothing, once the API server's cache is over it.
+    const accounts = '/api/v1/namespaces/kube-flannel/serviceaccounts';
+    await server.do('DELETE', `${accounts}/flannel`);
+    await server.do('POST', accounts, { metadata: { name: 'flannel' } });
+    writeFileSync(tokenFile, await newToken());
+    const { manager: outdated } = host('a', { kubeconfigFile: server.kubeconfig('outdated', { token: before }) });
+    await a.until('the token before is refused', () =>
+      outdated.previous('a', { signal }).then(
+        () => false,
+        (error: Error) => error.message.includes('does not know who asks'),
+      ),
+    );
+    await annotate(server, 'a', { [`${PREFIX}public-ip`]: null });
+    await a.until('it is written again', async () => (await annotationsOf(server, 'a'))['public-ip'] === '192.0.2.1');
+    a.manager.resync();
+    await a.until('everything is read again', () => a.snapshots === 2);
+    await annotate(server, 'a', { [`${PREFIX}public-ip-overwrite`]: '198.51.100.9' });
+    await a.until('a change', () => a.leases.get('a')?.attributes.ipv4?.publicIP === '198.51.100.9');
+    expect(a.warnings).toEqual([]);
   });
 
   test('rights that are missing are named, and asked for until they are there', async () => {
