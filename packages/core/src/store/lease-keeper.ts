@@ -76,8 +76,8 @@ export class LeaseKeeper implements OwnLease {
     this.state$ = this.#state.asObservable();
     this.#subscriptions.push(
       view.events.subscribe((event) => {
-        this.#rivals.take(event);
-        this.#show();
+        // Thousands of other hosts come and go without having anything to do with this lease.
+        if (this.#rivals.take(event)) this.#show();
       }),
       touched$.subscribe(() => {
         if (mender.needsMending(this.#attributes, this.#trouble !== undefined)) this.check();

@@ -22,16 +22,20 @@ export class Rivals {
     );
   }
 
-  take(event: LeaseEvent): void {
+  /** True when there is, or was, something wrong with a lease that this is about: with most there never is. */
+  take(event: LeaseEvent): boolean {
     if (event.type === 'snapshot') {
+      const before = this.#problems.size;
       this.#problems.clear();
       for (const lease of event.leases) this.#judge(lease);
-      return;
+      return before + this.#problems.size > 0;
     }
+    let touched = false;
     for (const change of event.changes) {
-      if (change.type === 'delete') this.#problems.delete(change.key);
-      else this.#judge(change.lease);
+      const had = change.type === 'delete' ? this.#problems.delete(change.key) : this.#judge(change.lease);
+      touched = had || touched;
     }
+    return touched;
   }
 
   /** What is wrong, one line each. */
@@ -39,12 +43,13 @@ export class Rivals {
     return this.#problems.values();
   }
 
-  #judge(other: Lease): void {
+  #judge(other: Lease): boolean {
     const own = this.#own;
     const mine = own === undefined || other.key === own.key || this.#isOwn(own, other);
     const problem = mine ? undefined : contradiction(own, other);
-    if (problem === undefined) this.#problems.delete(other.key);
-    else this.#problems.set(other.key, problem);
+    if (problem === undefined) return this.#problems.delete(other.key);
+    this.#problems.set(other.key, problem);
+    return true;
   }
 }
 

@@ -115,6 +115,25 @@ describe('the keeper of a lease', () => {
     await expect(kept.keeper.publish(first, { signal })).rejects.toMatchObject({ code: 'OVERLAY_CLOSED' });
   });
 
+  test('is not looked at when others come and go that have nothing to do with it', async () => {
+    const kept = new Kept();
+    const { lease } = kept;
+    let looks = 0;
+    Object.defineProperty(kept, 'lease', { get: () => (looks++, lease) });
+    for (let n = 2; n < 50; n++) {
+      const other = leaseOf(`n${n}`, `10.5.${n}.0/24`, `192.0.2.${n}`);
+      kept.events.next({ type: 'changes', changes: [{ type: 'set', lease: other }] });
+      kept.events.next({ type: 'changes', changes: [{ type: 'delete', key: other.key }] });
+    }
+    kept.events.next({ type: 'snapshot', leases: [leaseOf('b', '10.5.2.0/24', '192.0.2.2')] });
+    expect(looks).toBe(0);
+    kept.events.next({ type: 'snapshot', leases: [leaseOf('b', '10.5.1.0/24', '192.0.2.2')] });
+    expect(kept.states.at(-1)?.problem).toContain('overlaps our');
+    kept.events.next({ type: 'snapshot', leases: [] });
+    expect(kept.states.at(-1)?.problem).toBeUndefined();
+    await kept.keeper.close();
+  });
+
   test('shows the leases of others that contradict it, for as long as they do', async () => {
     const kept = new Kept();
     const rival = leaseOf('b', '10.5.0.0/16', '192.0.2.2');
