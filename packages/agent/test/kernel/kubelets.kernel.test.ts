@@ -49,17 +49,30 @@ describeWithKubelets('overlay lab --store kube --kubelets', () => {
     expect(left()).toEqual([]);
   }, 60_000);
 
-  test('three Nodes get ready, and pods that the API makes reach each other and are reached', async () => {
-    const { code, stdout, stderr } = await run({ name: 'overlay', args: [...ARGUMENTS, '--json'], env });
-    expect(stderr).toContain('every host is a Node that is ready, and its network is not unavailable');
-    const report = JSON.parse(stdout) as LabReport;
-    expect(report).toMatchObject({ ok: true, store: 'kube', backend: 'vxlan' });
-    expect(report.hosts.map(({ pods }) => pods.map(({ netns }) => netns.slice(0, 4)))).toEqual(Array(3).fill(['cni-']));
-    // A packet from a host's network arrives at a pod with the host's address: both ways are pinged without NAT.
-    expect(new Set(report.pings.map(({ kind }) => kind))).toEqual(new Set(['pod-pod', 'host-pod', 'pod-host']));
-    expect(code).toBe(0);
-    expect(left()).toEqual([]);
-  }, 240_000);
+  test.each([
+    ['vxlan', 'ipv4'],
+    ['host-gw', 'dual'],
+  ])(
+    '%s, %s: three Nodes get ready, and pods of the API reach each other and are reached',
+    async (type, family) => {
+      const args = [...ARGUMENTS, `--backend=${type}`, `--family=${family}`, '--json'];
+      const { code, stdout, stderr } = await run({ name: 'overlay', args, env });
+      expect(stderr).toContain('every host is a Node that is ready, and its network is not unavailable');
+      const report = JSON.parse(stdout) as LabReport;
+      expect(report).toMatchObject({ ok: true, store: 'kube', backend: type });
+      expect(report.hosts.map(({ pods }) => pods.map(({ netns }) => netns.slice(0, 4)))).toEqual(
+        Array(3).fill(['cni-']),
+      );
+      // A packet from a host's network arrives at a pod with the host's address: both ways are pinged without NAT.
+      const kinds = report.pings.map(({ kind, family: of }) => `${kind} ${of}`);
+      const families = family === 'dual' ? ['ipv4', 'ipv6'] : [family];
+      const all = ['pod-pod', 'host-pod', 'pod-host'].flatMap((kind) => families.map((of) => `${kind} ${of}`));
+      expect(new Set(kinds)).toEqual(new Set(all));
+      expect(code).toBe(0);
+      expect(left()).toEqual([]);
+    },
+    240_000,
+  );
 
   test('killed while containers run: the next command removes everything', async () => {
     await using lab = new Program({ name: 'overlay', args: [...ARGUMENTS, '--hosts=2', '--keep'], env });
