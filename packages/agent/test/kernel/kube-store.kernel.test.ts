@@ -21,7 +21,11 @@ interface Node {
 }
 
 const FLANNEL = 'flannel.alpha.coreos.com/';
-const FAMILIES: Readonly<Record<string, readonly Family[]>> = { ipv4: ['ipv4'], dual: ['ipv4', 'ipv6'] };
+const FAMILIES: Readonly<Record<string, readonly Family[]>> = {
+  ipv4: ['ipv4'],
+  ipv6: ['ipv6'],
+  dual: ['ipv4', 'ipv6'],
+};
 
 async function nodeOf(overlay: OverlayLab, host: LabHost): Promise<Node> {
   return await overlay.kubernetes.do<Node>({ method: 'GET', path: `/api/v1/nodes/${host.name}` });
@@ -33,11 +37,39 @@ async function vtep(overlay: OverlayLab, host: LabHost, device: string): Promise
   return `{"VNI":1,"VtepMAC":"${String(link.address)}"}`;
 }
 
+/** What flanneld would write for a host. Of udp it says no type; there how our host receives is told in addition. */
+async function flannelsAnnotations(overlay: OverlayLab, host: LabHost, type: string): Promise<object> {
+  const { ipv4, ipv6 } = host.addresses;
+  const data = async (device: string): Promise<unknown> => {
+    if (type === 'vxlan') return await vtep(overlay, host, device);
+    return type === 'udp' ? expect.stringMatching(/^\{"DataPath":"(kernel|user)"\}$/) : 'null';
+  };
+  // Only over vxlan it says nothing of an IPv4 that is not there.
+  const without = type === 'vxlan' ? {} : { 'public-ip': '0.0.0.0', 'backend-data': 'null' };
+  const annotations = {
+    'kube-subnet-manager': 'true',
+    'backend-type': type === 'udp' ? '' : type,
+    ...(ipv4 === undefined ? without : { 'public-ip': ipv4, 'backend-data': await data('flannel.1') }),
+    ...(ipv6 && { 'public-ipv6': ipv6, 'backend-v6-data': await data('flannel-v6.1') }),
+  };
+  return Object.fromEntries(Object.entries(annotations).map(([suffix, value]) => [FLANNEL + suffix, value]));
+}
+
+/** The subnets that a host's pods are in. */
+function podSubnets(host: LabHost): string[] {
+  const { ipv4, ipv6 } = host.pods[0].addresses;
+  return [...(ipv4 ? [ipv4.replace(/\.2$/, '.0/24')] : []), ...(ipv6 ? [ipv6.replace(/::2$/, '::/64')] : [])];
+}
+
 describeWithKubernetes('three hosts on Kubernetes', () => {
   test.each([
     ['vxlan', 'ipv4'],
     ['vxlan', 'dual'],
+    ['vxlan', 'ipv6'],
     ['host-gw', 'ipv4'],
+    ['host-gw', 'dual'],
+    ['host-gw', 'ipv6'],
+    ['udp', 'ipv4'],
   ])(
     '%s, %s: annotations are flannel’s, byte for byte, the network is available, and all pods reach each other',
     async (type, families) => {
@@ -54,19 +86,9 @@ describeWithKubernetes('three hosts on Kubernetes', () => {
 
       for (const host of overlay.lab.hosts) {
         const { metadata, spec } = await nodeOf(overlay, host);
-        const { ipv4, ipv6 } = host.addresses;
-        const isVxlan = type === 'vxlan';
-        const dual = ipv6 !== undefined;
         const theirs = Object.entries(metadata.annotations).filter(([name]) => name.startsWith(FLANNEL));
-        expect(Object.fromEntries(theirs)).toEqual({
-          [`${FLANNEL}kube-subnet-manager`]: 'true',
-          [`${FLANNEL}public-ip`]: ipv4,
-          [`${FLANNEL}backend-type`]: type,
-          [`${FLANNEL}backend-data`]: isVxlan ? await vtep(overlay, host, 'flannel.1') : 'null',
-          ...(dual && { [`${FLANNEL}public-ipv6`]: ipv6 }),
-          ...(dual && { [`${FLANNEL}backend-v6-data`]: isVxlan ? await vtep(overlay, host, 'flannel-v6.1') : 'null' }),
-        });
-        expect(host.pods[0].addresses.ipv4).toBe(spec.podCIDRs[0].replace('.0/24', '.2'));
+        expect(Object.fromEntries(theirs)).toEqual(await flannelsAnnotations(overlay, host, type));
+        expect(podSubnets(host)).toEqual(spec.podCIDRs);
         const condition = async (): Promise<object | undefined> =>
           (await nodeOf(overlay, host)).status.conditions?.find((each) => each.type === 'NetworkUnavailable');
         await until(async () => (await condition()) !== undefined, `${host.name} has the condition`);
@@ -80,18 +102,20 @@ describeWithKubernetes('three hosts on Kubernetes', () => {
       // The podCIDR is Kubernetes' to give, what a person has set is theirs.
       const [host, other] = overlay.lab.hosts;
       await host.agent?.stop();
-      const mine = { [`${FLANNEL}node-public-ip`]: String(host.addresses.ipv4) };
+      const { ipv4, ipv6 } = host.addresses;
+      const mine = { [`${FLANNEL}node-public-${ipv4 ? 'ip' : 'ipv6'}`]: String(ipv4 ?? ipv6) };
       const path = `/api/v1/nodes/${host.name}`;
       const mergePatch = 'application/merge-patch+json';
       const body = { metadata: { annotations: mine } };
       await overlay.kubernetes.do({ method: 'PATCH', path, type: mergePatch, body });
       const args = ['cleanup', '--release-lease', ...overlay.flags(host)];
       const released = await run({ name: 'overlay', args, netns: host.netns, env: { NODE_NAME: host.name } });
-      expect(released).toMatchObject({ code: 0, stdout: expect.stringMatching(/^removed lease 10\..* of host h1$/m) });
+      const lease = `removed lease ${podSubnets(host).join(', ')} of host h1\n`;
+      expect(released).toMatchObject({ code: 0, stdout: expect.stringContaining(lease) });
       const { metadata, spec } = await nodeOf(overlay, host);
       const left = Object.entries(metadata.annotations).filter(([name]) => name.startsWith(FLANNEL));
       expect(Object.fromEntries(left)).toEqual(mine);
-      expect(spec.podCIDRs[0]).toBe(host.pods[0].addresses.ipv4?.replace(/\.2$/, '.0/24'));
+      expect(spec.podCIDRs).toEqual(podSubnets(host));
       await overlay.settled(other, 1);
     },
     120_000,
