@@ -10,18 +10,44 @@ const { Script } = require('node:vm');
 
 const folder = path.join(__dirname, '..');
 
-/** The file that holds a program, and the one with its compiled code for this Node. @param {string} name */
+/** The file that holds a program or a part of one, and that with its compiled code for this Node. @param {string} name */
 function filesOf(name) {
   const program = path.join(folder, 'bundle', `${name}.cjs`);
   return { program, code: path.join(folder, 'bundle', `${name}-${process.version}-${process.arch}.code`) };
 }
 
-/** Compiles and runs a program; gives the script. @param {string} program @param {Buffer} [cachedData] */
-function run(program, cachedData) {
+/** A part of a program that only some agents need; the program requires it from beside itself. */
+const PART = /^\.\/(store-[a-z]+)\.cjs$/;
+
+/**
+ * Compiles and runs a program, and its parts when it asks for them; gives what it exports.
+ *
+ * @param {string} name
+ * @param {(name: string, script: Script) => void} [ran] told of each that was run
+ */
+function run(name, ran) {
+  const { program, code } = filesOf(name);
+  const cachedData = existsSync(code) ? readFileSync(code) : undefined;
   const script = new Script(wrap(readFileSync(program, 'utf8')), { filename: program, cachedData });
+  const require = createRequire(program);
+  /** @type {Map<string, unknown>} */
+  const parts = new Map();
+  const requireOrRun = (/** @type {string} */ id) => {
+    const [, part] = PART.exec(id) ?? [];
+    if (part === undefined) return require(id);
+    if (!parts.has(part)) parts.set(part, run(part, ran));
+    return parts.get(part);
+  };
   const module = { exports: {} };
-  script.runInThisContext()(module.exports, createRequire(program), module, program, path.dirname(program));
-  return script;
+  ran?.(name, script);
+  script.runInThisContext()(
+    module.exports,
+    Object.assign(requireOrRun, require),
+    module,
+    program,
+    path.dirname(program),
+  );
+  return module.exports;
 }
 
 /** @param {string} name of the program */
@@ -33,7 +59,7 @@ function start(name) {
     return;
   }
   if (existsSync(code)) {
-    run(program, readFileSync(code));
+    run(name);
     settleEngine();
     return;
   }

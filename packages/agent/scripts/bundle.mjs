@@ -1,7 +1,7 @@
 // Bundles each program into one file, which starts sooner than a hundred modules do, and keeps the code that V8 makes of
 // it. Needs what tsc makes.
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -14,6 +14,10 @@ const { version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), '
 
 /** How long the agent may take to come up for its code, in milliseconds. */
 const WARM_MS = 10_000;
+/** How many other hosts it has by then. */
+const PEERS = 20;
+/** Where no store is, in a namespace with nobody else in it. */
+const NOBODY = '127.0.0.1:9';
 
 /** The folder of an installed package, found as Node finds it. */
 function packageFolder(name) {
@@ -78,41 +82,92 @@ async function bundlePrograms() {
   }
 }
 
+const keeper = path.join(folder, 'scripts', 'keep-code.cjs');
+
 /** Resolves when the process has ended, whatever came of it. */
 function ended(child) {
   return new Promise((resolve) => child.once('error', resolve).once('exit', resolve));
 }
 
 /**
- * Lets the agent come up in a network namespace of its own and keeps the code of all that this took. Where no namespace
- * can be had (a container without privileges), what only loading it takes has to do.
+ * Lets an agent come up in a network namespace of its own until a condition holds, and has the code kept that this took.
+ * Says whether it did.
+ *
+ * @param {string} scratch a folder for its files
+ * @param {readonly string[]} flags
+ * @param {(pid: number, log: string) => boolean} isUp
+ */
+async function comeUp(scratch, flags, isUp) {
+  mkdirSync(scratch, { recursive: true });
+  const at = (name) => path.join(scratch, name);
+  writeFileSync(at('net-conf.json'), '{"Network":"10.244.0.0/16","Backend":{"Type":"vxlan"}}');
+  const agent = [process.execPath, keeper, 'overlayd', ...flags, `--net-config-path=${at('net-conf.json')}`];
+  agent.push(`--subnet-file=${at('subnet.env')}`, '--host-id=build', '--iface=eth0');
+  agent.push(`--state-dir=${at('state')}`, `--run-dir=${at('run')}`, '--healthz-ip=127.0.0.1', '--healthz-port=9980');
+  const host =
+    'ip link set lo up && ip link add eth0 type veth peer name wire && ip addr add 192.0.2.1/24 dev eth0 && ';
+  const shell = `${host}ip link set wire up && ip link set eth0 up && exec "$@"`;
+  const unshare = process.getuid() === 0 ? ['--net'] : ['--user', '--map-root-user', '--net'];
+  const child = spawn('unshare', [...unshare, 'sh', '-c', shell, 'sh', ...agent], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, NODE_NAME: 'build' },
+  });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => (log += text));
+  const end = ended(child);
+  const deadline = Date.now() + WARM_MS;
+  let up = false;
+  while (child.exitCode === null && !(up = isUp(child.pid, log)) && Date.now() < deadline) {
+    await Promise.race([end, new Promise((resolve) => setTimeout(resolve, 20))]);
+  }
+  child.kill('SIGTERM');
+  const late = setTimeout(() => child.kill('SIGKILL'), 5000);
+  await end;
+  clearTimeout(late);
+  return up;
+}
+
+/** Other hosts, as files of the store. What an agent does for them is a large part of its start in a cluster. */
+function putPeers(store) {
+  mkdirSync(store, { recursive: true });
+  for (let n = 1; n <= PEERS; n++) {
+    const data = { VNI: 1, VtepMAC: `02:00:00:00:00:${n.toString(16).padStart(2, '0')}` };
+    const lease = { PublicIP: `192.0.2.${100 + n}`, PublicIPv6: null, BackendType: 'vxlan', BackendData: data };
+    writeFileSync(path.join(store, `10.244.${200 + n}.0-24`), JSON.stringify(lease));
+  }
+}
+
+/** How many routes through its VXLAN device the kernel has in the namespace of a process. */
+function peersOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/net/route`, 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('flannel.1')).length;
+  } catch {
+    return 0;
+  }
+}
+
+/**
+ * Keeps the code of all that an agent takes to come up among others; and, since there is no server here, what the clients
+ * of etcd and Kubernetes take to find that nobody answers. Where no namespace can be had (a container without privileges),
+ * what only loading it takes has to do.
  */
 async function keepCode() {
-  const keeper = path.join(folder, 'scripts', 'keep-code.cjs');
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'overlay-bundle-'));
   const at = (name) => path.join(scratch, name);
   try {
-    writeFileSync(at('net-conf.json'), '{"Network":"10.244.0.0/16","Backend":{"Type":"vxlan"}}');
-    const agent = [process.execPath, keeper, 'overlayd', `--net-config-path=${at('net-conf.json')}`];
-    agent.push(`--local-store=${at('store')}`, `--subnet-file=${at('subnet.env')}`, '--host-id=build');
-    agent.push(`--state-dir=${at('state')}`, `--run-dir=${at('run')}`);
-    agent.push('--healthz-ip=127.0.0.1', '--healthz-port=9980', '--iface=eth0');
-    const host =
-      'ip link set lo up && ip link add eth0 type veth peer name wire && ip addr add 192.0.2.1/24 dev eth0 && ';
-    const shell = `${host}ip link set wire up && ip link set eth0 up && exec "$@"`;
-    const unshare = process.getuid() === 0 ? ['--net'] : ['--user', '--map-root-user', '--net'];
-    const child = spawn('unshare', [...unshare, 'sh', '-c', shell, 'sh', ...agent], { stdio: 'ignore' });
-    const end = ended(child);
-    const deadline = Date.now() + WARM_MS;
-    while (child.exitCode === null && !existsSync(at('subnet.env')) && Date.now() < deadline) {
-      await Promise.race([end, new Promise((resolve) => setTimeout(resolve, 20))]);
+    putPeers(at('store'));
+    const up = await comeUp(at('local'), [`--local-store=${at('store')}`], (pid) => peersOf(pid) >= PEERS);
+    if (up) {
+      const away = (_pid, log) => log.includes(NOBODY);
+      await Promise.all([
+        comeUp(at('etcd'), [`--etcd-endpoints=http://${NOBODY}`], away),
+        comeUp(at('kube'), ['--kube-subnet-mgr', `--kube-api-url=http://${NOBODY}`], away),
+      ]);
+    } else {
+      await ended(spawn(process.execPath, [keeper, 'overlayd', '--version'], { stdio: 'ignore' }));
     }
-    child.kill('SIGTERM');
-    const late = setTimeout(() => child.kill('SIGKILL'), 5000);
-    await end;
-    clearTimeout(late);
-    const kept = existsSync(at('subnet.env'));
-    if (!kept) await ended(spawn(process.execPath, [keeper, 'overlayd', '--version'], { stdio: 'ignore' }));
     await ended(spawn(process.execPath, [keeper, 'overlay', 'lab', '--help'], { stdio: 'ignore' }));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
