@@ -4,10 +4,12 @@ import { PROFILE_SETS } from './report.js';
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
+/** What XML 1.0 has no way to say (section 2.2), half characters among it. */
+// eslint-disable-next-line no-control-regex
+const UNSAYABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\p{Surrogate}]/gu;
+
 function escape(text: string): string {
-  // What XML 1.0 has no way to say (section 2.2) is left out.
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '').replace(/[&<>"]/g, (each) => ENTITIES[each]);
+  return text.replace(UNSAYABLE, '').replace(/[&<>"]/g, (each) => ENTITIES[each]);
 }
 
 function seconds(outcomes: readonly Outcome[]): string {
