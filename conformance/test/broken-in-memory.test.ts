@@ -16,7 +16,7 @@ const SHORT = {
   ...{ end: 600, leftovers: 600 },
 };
 
-type Run = Pick<BrokenBackend, 'factory' | 'beside' | 'profiles'>;
+type Run = Pick<BrokenBackend, 'factory' | 'profiles'>;
 
 interface Look {
   /** Only these tests. */
@@ -27,16 +27,15 @@ interface Look {
 
 /** The tests that fail. */
 async function failures(
-  { factory, beside, profiles = QUICK }: Run,
+  { factory, profiles = QUICK }: Run,
   { only, patient = false }: Look = {},
 ): Promise<readonly string[]> {
   const outcomes: Outcome[] = [];
   const sequence = new TestSequence();
   backendConformance({
-    ...{ framework: sequence, environment: memoryEnvironment(), factory, profiles },
+    ...{ framework: sequence, environment: memoryEnvironment(), factory, profiles, beside: { Channel: 2 } },
     ...(only && { only }),
     ...(!patient && { timeouts: SHORT }),
-    ...(beside ? { beside } : {}),
     onOutcome: (outcome) => outcomes.push(outcome),
   });
   if (patient) await sequence.run();
@@ -55,7 +54,7 @@ async function certain(run: Run, limit: number): Promise<readonly string[]> {
 }
 
 test('the good one that they are made of fails nothing', async () => {
-  expect(await certain({ factory: good, beside: { Channel: 2 } }, 0)).toEqual([]);
+  expect(await certain({ factory: good }, 0)).toEqual([]);
 }, 60_000);
 
 describe('a backend that says that it does not carry', () => {

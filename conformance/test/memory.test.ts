@@ -1,6 +1,6 @@
 import { backendConformance } from '@overlay/conformance/backend';
 import { agreesWithReport } from './agrees.js';
 import { jestFramework } from './jest-framework.js';
-import { conformance } from './subjects/memory.js';
+import { conformance, profiles } from './subjects/memory.js';
 
-backendConformance({ ...conformance[0], ...agreesWithReport('memory'), framework: jestFramework });
+backendConformance({ ...conformance[0], ...agreesWithReport('memory'), framework: jestFramework, profiles });

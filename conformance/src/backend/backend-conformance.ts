@@ -2,6 +2,7 @@ import type { BackendFactory, BackendSupports, JsonObject } from '@overlay/core'
 import type { Linux } from '@overlay/linux';
 import { checkImplementation } from '../report/implementation.js';
 import { registerSubject } from '../report/register-subject.js';
+import { featureUntold } from '../suite/feature-untold.js';
 import type { RunOptions } from '../suite/run-options.js';
 import { within } from '../suite/until.js';
 import type { BackendTestContext } from './context.js';
@@ -11,7 +12,7 @@ import { kernelEnvironment } from './environment/kernel/kernel-environment.js';
 import type { BackendEnvironment } from './environment/environment.js';
 import type { WorldInit } from './environment/world.js';
 import { World } from './environment/world.js';
-import { supportsByFeature } from './features.js';
+import { supportsByFeature, untold } from './features.js';
 import { KNOWN_COUNTERPARTS } from './interop/known.js';
 import { BACKEND_PROFILES } from './profiles.js';
 import type { BackendSubject } from './subject.js';
@@ -29,7 +30,7 @@ export type BackendConformanceOptions<Platform> = RunOptions &
 /**
  * Registers the tests that hold for any backend. Which of them apply, the backend's own `supports` tells.
  *
- * @throws OverlayError `OVERLAY_PROFILE_UNKNOWN`, `OVERLAY_IMPLEMENTATION_INVALID`.
+ * @throws OverlayError `OVERLAY_PROFILE_UNKNOWN`, `OVERLAY_IMPLEMENTATION_INVALID`, `OVERLAY_FEATURE_UNTOLD`.
  */
 export function backendConformance(options: BackendConformanceOptions<Linux>): void;
 export function backendConformance<Platform>(options: RunOptions & BackendSubject<Platform>): void;
@@ -44,6 +45,7 @@ export function backendConformance<Platform>(options: BackendConformanceOptions<
   const init: WorldInit = { environment, factory, timeouts, type, options: options.options ?? {} };
   const single: FamilyChoice = supports.ipv4 ? 'ipv4' : 'ipv6';
   const widest: FamilyChoice = supports.dualStack ? 'dual' : single;
+  checkSupports(type, supports);
   const features = supportsByFeature(supports);
   registerSubject(options, {
     name: options.name ?? `${implementation?.project ?? type}${mode === 'default' ? '' : ` (${mode})`}`,
@@ -69,6 +71,12 @@ export function backendConformance<Platform>(options: BackendConformanceOptions<
       return await runAndClean(() => within('the whole test', timeouts.test, run(context)), worlds);
     },
   });
+}
+
+/** A feature that is not told would silently be one that is not tested, also where `declares` does not run. */
+function checkSupports(type: string, supports: BackendSupports): void {
+  const [feature] = untold(supports);
+  if (feature !== undefined) throw featureUntold(`supports of the backend ${type}`, feature, supports[feature]);
 }
 
 /** What a backend of the factory promises with some options. */

@@ -1,5 +1,7 @@
 import type { Profile } from '../suite/profile.js';
+import { beside } from './cases/beside.js';
 import { declaring } from './cases/declaring.js';
+import { exchanging } from './cases/exchanging.js';
 import { following } from './cases/following.js';
 import { foreign } from './cases/foreign.js';
 import { healing } from './cases/healing.js';
@@ -8,6 +10,7 @@ import { joining } from './cases/joining.js';
 import { lifecycle } from './cases/lifecycle.js';
 import { peers } from './cases/peers.js';
 import { performanceTests } from './cases/performance.js';
+import { readingLeases } from './cases/reading-leases.js';
 import { restart } from './cases/restart.js';
 import { scale } from './cases/scale.js';
 import { security } from './cases/security.js';
@@ -17,7 +20,8 @@ import type { BackendTest } from './context.js';
 
 /** What a backend may do, or need not do at once with the rest, by the ids of the tests. */
 const EXTENDED = new Set([
-  ...['join-dual', 'join-routed', 'join-routed-refused', 'peer-one-family', 'two-instances'],
+  ...['join-dual', 'join-routed', 'join-routed-refused', 'peer-one-family'],
+  ...['two-instances', 'close-removes-beside', 'reopens-in-place'],
   ...['refuse-ipv4', 'refuse-ipv6', 'refuse-dual'],
   'larger-than-mtu',
   ...['host-interface-again', 'host-address-changed', 'host-mtu-changed', 'heal-again'],
@@ -39,7 +43,10 @@ export const BACKEND_PROFILES: readonly Profile<BackendTest>[] = [
   profile(
     'Core',
     'hosts are joined; peers come, change and go; it begins, ends and tells how it is as the interface says',
-    [...declaring, ...joining, ...peers, ...lifecycle, ...status, ...foreign],
+    [
+      ...[...declaring, ...joining, ...peers, ...readingLeases],
+      ...[...lifecycle, ...exchanging, ...beside, ...status, ...foreign],
+    ],
   ),
   profile('Networking', 'TCP and UDP of every size pass between pods unchanged, and no larger size is promised', sizes),
   profile('Healing', 'what somebody else removes or changes is mended, and the host is followed as it changes', [

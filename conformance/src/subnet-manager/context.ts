@@ -12,7 +12,7 @@ import { parseNetConf } from '@overlay/core';
 import { firstValueFrom } from 'rxjs';
 import type { ConformanceTest } from '../suite/test-record.js';
 import { until } from '../suite/until.js';
-import type { SubnetManagerFeature } from './features.js';
+import type { SubnetManagerFeature, SubnetManagerSupports } from './features.js';
 import type { StoreUnderTest } from './store-under-test.js';
 import type { SubnetManagerTimeouts } from './timeouts.js';
 
@@ -45,6 +45,7 @@ export class SubnetManagerTestContext {
   constructor(
     readonly store: StoreUnderTest,
     readonly timeouts: SubnetManagerTimeouts,
+    readonly supports: SubnetManagerSupports,
   ) {
     this.signal = new AbortController().signal;
     // Many hosts wait on it at once.

@@ -4,6 +4,8 @@ export interface SubnetManagerSupports {
   readonly chooses: boolean;
   /** Leases outlive the subnet manager: another one on the same store finds them. */
   readonly persistent: boolean;
+  /** A person can keep a subnet for one host, as `reserve` of the store under test does. */
+  readonly reserves: boolean;
   /** Two hosts that publish one address are both told. */
   readonly tellsRivals: boolean;
   /** Says when its view was last confirmed only once it has been. Memory that is the store itself always is. */
@@ -17,5 +19,6 @@ export const SUBNET_MANAGER_FEATURES: readonly SubnetManagerFeature[] = [
   'chooses',
   'confirms',
   'persistent',
+  'reserves',
   'tellsRivals',
 ];

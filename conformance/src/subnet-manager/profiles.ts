@@ -6,7 +6,7 @@ import type { SubnetManagerTest } from './context.js';
 
 const all: readonly SubnetManagerTest[] = [...acquiring, ...watching, ...endings];
 /** Tests of what a subnet manager may do. */
-const optional = new Set(['acquire-reserved', 'rivals-told', 'confirmed-at']);
+const optional = new Set(['acquire-reserved', 'rivals-told', 'confirmed-always', 'confirmed-at']);
 const isRestart = ({ features }: SubnetManagerTest): boolean => features.includes('persistent');
 const isOptional = ({ id }: SubnetManagerTest): boolean => optional.has(id);
 

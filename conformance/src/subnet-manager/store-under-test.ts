@@ -6,7 +6,7 @@ export interface StoreUnderTest {
   manager(netConf: NetConf): SubnetManager;
   /** Removes a lease as a person would, past every subnet manager. */
   remove(subnets: PerFamily<Prefix>): Promise<void>;
-  /** Puts a lease that never ends there for a host, as a person would. */
+  /** Puts a lease that never ends there for a host, as a person would. Needed where `supports.reserves`. */
   reserve?(hostId: string, subnets: PerFamily<Prefix>): Promise<void>;
   dispose(): Promise<void>;
 }

@@ -1,8 +1,9 @@
 // Backends that are wrong in one way each, made of the reference backend.
-import type { MemoryKernel } from '@overlay/backend-memory';
+import type { MemoryHost, MemoryKernel } from '@overlay/backend-memory';
 import { openMemory } from '@overlay/backend-memory';
-import type { BackendSupports, JsonObject, Lease, LeaseUpdate, PerFamily, Prefix } from '@overlay/core';
+import type { BackendSupports, Lease, LeaseUpdate, PerFamily, Prefix } from '@overlay/core';
 import { addressAt, OverlayError, parsePrefix, prefixContains } from '@overlay/core';
+import type { KernelObject } from '@overlay/linux';
 import { map, take } from 'rxjs';
 import type { Factory } from './alter.js';
 import { broken, hears, tells } from './alter.js';
@@ -17,8 +18,6 @@ export interface BrokenBackend {
   readonly caughtBy: string;
   /** How many tests may fail, that one too: a fault that shows in many places is seen in many. 4 unless told. */
   readonly atMost?: number;
-  /** Options for a second network beside the first, where the fault is about that. */
-  readonly beside?: JsonObject;
   readonly profiles?: readonly string[];
 }
 
@@ -76,6 +75,11 @@ function promisesMore(lacks: Partial<BackendSupports>): Factory<MemoryKernel> {
   return broken(good, { backend: (of) => ({ supports: { ...of.supports, ...lacks } }) });
 }
 
+/** Hosts whose last network was closed, for one that is broken. */
+const ENDED_WELL = new WeakSet<MemoryHost>();
+/** What the runs before on a host knew of peers, for one that is broken. */
+const KNOWN = new WeakMap<MemoryHost, Map<string, Lease>>();
+
 /** More peers than a backend may have that counts them in 14 bits. */
 const MOST_PEERS = 16_384;
 
@@ -121,6 +125,36 @@ export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
     }),
     caughtBy: 'attributes-stable',
   },
+  {
+    what: 'says that its type can change without moving traffic',
+    factory: broken(good, { backend: () => ({ liveOptions: ['Channel', 'Type'] }) }),
+    caughtBy: 'declares',
+  },
+  {
+    what: 'stumbles over nonsense when it looks for what a host claims',
+    factory: broken(good, {
+      backend: () => ({
+        claims: ({ attributes: { ipv4, ipv6 } }) => {
+          const endpoint = ipv4 ?? ipv6;
+          if (endpoint === undefined) return [];
+          const { Channel: channel } = endpoint.data as { readonly Channel: number };
+          return [`${endpoint.publicIP} on ${channel.toFixed(0)}`];
+        },
+      }),
+    }),
+    caughtBy: 'claims-own',
+  },
+  {
+    what: 'claims the same for every host',
+    factory: broken(good, { backend: () => ({ claims: () => ['the link'] }) }),
+    caughtBy: 'claims-own',
+    atMost: 60,
+  },
+  {
+    what: 'understands what hosts of every type publish',
+    factory: broken(good, { backend: () => ({ understands: () => true }) }),
+    caughtBy: 'understands-own',
+  },
   // Joining
   {
     what: 'does not reach beyond a router',
@@ -134,7 +168,6 @@ export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
   {
     what: 'starts its second network in the place of the first',
     factory: wants((object) => (isTunnel(object) ? { ...object, name: 'mem' } : { ...object, tunnel: 'mem' })),
-    beside: { Channel: 2 },
     caughtBy: 'two-instances',
   },
   {
@@ -266,6 +299,47 @@ export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
     atMost: 60,
   },
   {
+    what: 'leaves everything when it is closed for good',
+    factory: broken(good, { network: (of) => ({ close: () => of.close() }) }),
+    caughtBy: 'close-removes',
+  },
+  {
+    what: 'takes away what a network beside it has, when it is closed for good',
+    factory: broken(good, {
+      network: (of, { host, owner }) => ({
+        close: async (options) => {
+          await of.close(options);
+          if (options?.remove !== true) return;
+          for (const tunnel of host.table.tunnels)
+            if (tunnel.owner === owner) host.table.delete(tunnel, 'a broken one');
+        },
+      }),
+    }),
+    caughtBy: 'close-removes-beside',
+  },
+  {
+    what: 'says that it reaches every peer that it is told of',
+    factory: broken(good, { network: () => ({ reaches: () => true }) }),
+    caughtBy: 'reaches-peers',
+  },
+  {
+    what: 'begins anew when it is opened again in one process',
+    factory: (kernel) => {
+      let opened = false;
+      return broken(good, {
+        backend: (of, { host, owner }) => ({
+          open: (context) => {
+            const own = host.table.tunnels.filter((tunnel) => opened && tunnel.owner === owner);
+            for (const tunnel of own) host.table.delete(tunnel, 'a broken one');
+            opened = true;
+            return of.open(context);
+          },
+        }),
+      })(kernel);
+    },
+    caughtBy: 'reopens-in-place',
+  },
+  {
     what: 'changes the host while it only looks',
     factory: broken(good, {
       backend: (of, { host }) => ({
@@ -330,7 +404,6 @@ export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
     what: 'removes what others have put there',
     factory: withScope((scope) => ({ claim: (kind) => scope.claim(kind, () => true) })),
     caughtBy: 'foreign-untouched',
-    beside: { Channel: 2 },
     atMost: 4,
   },
   {
@@ -368,6 +441,62 @@ export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
     factory: withKinds((kind) => (kind.name === 'memory-tunnel' ? { watch: undefined } : {})),
     caughtBy: 'heal-device-down',
     atMost: 4,
+  },
+  {
+    what: 'mends one thing of all that is undone at once',
+    factory: withKinds((kind) => {
+      let busy = false;
+      return {
+        watch: (sink) => {
+          const deleted: typeof sink.deleted = (object) => {
+            if (!busy) sink.deleted(object);
+            busy = true;
+            setImmediate(() => (busy = false));
+          };
+          return kind.watch?.({ ...sinkOf(sink), deleted }) ?? ((): void => undefined);
+        },
+      };
+    }),
+    caughtBy: 'heal-routes-flushed',
+  },
+  {
+    what: 'mends devices that were changed, and none that is gone',
+    factory: withKinds((kind) =>
+      kind.name === 'memory-tunnel'
+        ? {
+            watch: (sink) => kind.watch?.({ ...sinkOf(sink), deleted: () => undefined }) ?? ((): void => undefined),
+          }
+        : {},
+    ),
+    caughtBy: 'heal-device-deleted',
+  },
+  {
+    what: 'takes a device of any MTU for its own as it should be',
+    factory: withKinds((kind) => ({
+      satisfies: (actual, wanted) =>
+        kind.satisfies(
+          isTunnel(actual) && isTunnel(wanted) ? ({ ...actual, mtu: wanted.mtu } as KernelObject) : actual,
+          wanted,
+        ),
+    })),
+    caughtBy: 'heal-device-mtu',
+  },
+  {
+    what: 'ends with the interface that it began on',
+    factory: broken(good, {
+      backend: (of) => ({
+        open: async (context) => {
+          let first: number | undefined;
+          const network = await of.open(context);
+          context.host$.subscribe(({ interface: { index } }) => {
+            first ??= index;
+            if (index !== first) network.close({ remove: true }).catch(() => undefined);
+          });
+          return network;
+        },
+      }),
+    }),
+    caughtBy: 'host-interface-again',
   },
   {
     what: 'loses for good what it was not told',
@@ -433,6 +562,57 @@ export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
     }),
     caughtBy: 'restart-stopped',
     atMost: 8,
+  },
+  {
+    what: 'begins with an empty table after an end that it did not see coming',
+    factory: (kernel) => {
+      const { host, owner, faults } = kernel;
+      return broken(good, {
+        backend: (of) => ({
+          open: (context) => {
+            if (!ENDED_WELL.has(host)) {
+              for (const tunnel of host.table.tunnels)
+                if (tunnel.owner === owner) host.table.delete(tunnel, 'a broken one');
+            }
+            ENDED_WELL.delete(host);
+            return of.open(context);
+          },
+        }),
+        network: (of) => ({
+          close: async (options) => {
+            if (!faults.severed) ENDED_WELL.add(host);
+            await of.close(options);
+          },
+        }),
+      })(kernel);
+    },
+    caughtBy: 'restart-killed',
+  },
+  {
+    what: 'believes what it knew of peers when it ran last',
+    factory: (kernel) =>
+      broken(good, {
+        network: (of) => {
+          const known = KNOWN.get(kernel.host) ?? new Map<string, Lease>();
+          KNOWN.set(kernel.host, known);
+          const before = new Map(known);
+          const old = (lease: Lease): Lease => {
+            const { attributes } = before.get(lease.key) ?? lease;
+            before.delete(lease.key);
+            known.set(lease.key, lease);
+            return { ...lease, attributes };
+          };
+          return {
+            apply: (update) =>
+              of.apply(
+                update.type === 'delta'
+                  ? { ...update, set: update.set.map(old) }
+                  : { ...update, leases: update.leases.map(old) },
+              ),
+          };
+        },
+      })(kernel),
+    caughtBy: 'restart-peer-moved',
   },
   // Security
   {

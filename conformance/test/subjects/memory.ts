@@ -4,6 +4,9 @@ import type { BackendSubject } from '@overlay/conformance/backend';
 import { memoryEnvironment } from '@overlay/conformance/backend';
 import { ours } from './makers.js';
 
+/** The others need a real kernel in part, and two implementations. */
+export const profiles: readonly string[] = ['Core', 'Healing', 'Restart', 'Scale', 'Security'];
+
 export const conformance: readonly BackendSubject<MemoryKernel>[] = [
   {
     implementation: ours('backend-memory'),

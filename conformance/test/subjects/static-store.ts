@@ -4,19 +4,22 @@ import { StaticSubnetManager } from '@overlay/core';
 import { firstValueFrom } from 'rxjs';
 
 /** A store in memory, which is its own subnet manager. `alter` makes another one of that. */
-export function staticStore(alter: (manager: SubnetManager) => SubnetManager = (manager) => manager): StoreUnderTest {
+export function staticStore(
+  alter: (manager: SubnetManager, store: StoreUnderTest) => SubnetManager = (manager) => manager,
+): StoreUnderTest {
   let made: { readonly real: StaticSubnetManager; readonly shown: SubnetManager } | undefined;
   const make = (netConf: NetConf): { real: StaticSubnetManager; shown: SubnetManager } => {
     const real = new StaticSubnetManager({ netConf });
-    return { real, shown: alter(real) };
+    return { real, shown: alter(real, store) };
   };
-  return {
+  const store: StoreUnderTest = {
     manager: (netConf) => (made ??= make(netConf)).shown,
     remove: async (subnets) => {
       for (const { key } of await leasesWith(made?.real, subnets)) made?.real.delete(key);
     },
     dispose: async () => undefined,
   };
+  return store;
 }
 
 async function leasesWith(

@@ -6,7 +6,7 @@ export const conformance: readonly SubnetManagerSubject[] = [
   {
     implementation: ours('core StaticSubnetManager'),
     environment: 'memory',
-    supports: { chooses: true, persistent: false, tellsRivals: false, confirms: false },
+    supports: { chooses: true, persistent: false, reserves: false, tellsRivals: false, confirms: false },
     create: async () => staticStore(),
   },
 ];

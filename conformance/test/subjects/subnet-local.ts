@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SubnetManagerSubject } from '@overlay/conformance/subnet-manager';
+import type { StoreUnderTest, SubnetManagerSubject, SubnetManagerSupports } from '@overlay/conformance/subnet-manager';
 import type { PerFamily, Prefix, SubnetManager } from '@overlay/core';
 import { FAMILIES } from '@overlay/core';
 import { RememberingSubnetManager } from '@overlay/core/memory';
@@ -26,28 +26,41 @@ function remembered(store: SubnetManager): SubnetManager {
   return new RememberingSubnetManager({ store, storeName: 'a directory', hostId: 'host-1', file });
 }
 
+/** A store in a directory. `around` makes another subnet manager of each one on it. */
+export function localStore(around: (manager: SubnetManager, store: StoreUnderTest) => SubnetManager): StoreUnderTest {
+  const directory = mkdtempSync(join(tmpdir(), 'overlay-conformance-'));
+  const store: StoreUnderTest = {
+    manager: (netConf) => around(new LocalSubnetManager({ directory, netConf }), store),
+    remove: async (subnets) => {
+      const before = readdirSync(directory);
+      if (!before.includes(fileName(subnets))) throw new Error(`no ${fileName(subnets)} in ${before.join(', ')}`);
+      rmSync(join(directory, fileName(subnets)));
+    },
+    reserve: async (hostId, subnets) => {
+      const content = { PublicIP: '192.0.2.250', PublicIPv6: null, BackendType: 'host-gw', HostID: hostId };
+      writeFileSync(join(directory, fileName(subnets)), JSON.stringify(content));
+    },
+    dispose: async () => rmSync(directory, { recursive: true, force: true }),
+  };
+  return store;
+}
+
+/** What a directory can do. */
+export const LOCAL_SUPPORTS: SubnetManagerSupports = {
+  chooses: true,
+  persistent: true,
+  reserves: true,
+  tellsRivals: true,
+  confirms: true,
+};
+
 function subject(mode: string, around: (manager: SubnetManager) => SubnetManager): SubnetManagerSubject {
   return {
     implementation: ours('subnet-local'),
     mode,
     environment: 'directory',
-    supports: { chooses: true, persistent: true, tellsRivals: true, confirms: true },
-    create: async () => {
-      const directory = mkdtempSync(join(tmpdir(), 'overlay-conformance-'));
-      return {
-        manager: (netConf) => around(new LocalSubnetManager({ directory, netConf })),
-        remove: async (subnets) => {
-          const before = readdirSync(directory);
-          if (!before.includes(fileName(subnets))) throw new Error(`no ${fileName(subnets)} in ${before.join(', ')}`);
-          rmSync(join(directory, fileName(subnets)));
-        },
-        reserve: async (hostId, subnets) => {
-          const content = { PublicIP: '192.0.2.250', PublicIPv6: null, BackendType: 'host-gw', HostID: hostId };
-          writeFileSync(join(directory, fileName(subnets)), JSON.stringify(content));
-        },
-        dispose: async () => rmSync(directory, { recursive: true, force: true }),
-      };
-    },
+    supports: LOCAL_SUPPORTS,
+    create: async () => localStore(around),
   };
 }
 

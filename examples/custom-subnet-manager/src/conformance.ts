@@ -5,7 +5,7 @@ import { LeaseService } from './lease-service.js';
 /** The export that `overlay-conformance --module` takes. */
 export const conformance: SubnetManagerSubject = {
   environment: 'HTTP service',
-  supports: { chooses: true, persistent: true, tellsRivals: true, confirms: true },
+  supports: { chooses: true, persistent: true, reserves: false, tellsRivals: true, confirms: true },
   create: async () => {
     const service = new LeaseService();
     const url = await service.listen(0);

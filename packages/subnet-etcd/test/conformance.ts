@@ -30,7 +30,7 @@ export const conformance: readonly SubnetManagerSubject[] = [
     },
     environment: serverVersion(),
     // Of two hosts with one address the second takes over the first one's lease, as flanneld does: see own-lease.test.ts.
-    supports: { chooses: true, persistent: true, tellsRivals: false, confirms: true },
+    supports: { chooses: true, persistent: true, reserves: true, tellsRivals: false, confirms: true },
     create: async () => {
       const etcd = await (server ??= EtcdServer.start());
       const prefix = `/store-${stores++}`;

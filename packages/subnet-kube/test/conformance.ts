@@ -23,7 +23,7 @@ export const conformance: readonly SubnetManagerSubject[] = [
     // The folder's name begins with the version: `v1.36.3-x64-…`.
     environment: `kube-apiserver ${basename(SERVERS).split('-', 1)[0]}`,
     // Subnets are Kubernetes' to choose.
-    supports: { persistent: true, tellsRivals: true, confirms: true, chooses: false },
+    supports: { persistent: true, reserves: false, tellsRivals: true, confirms: true, chooses: false },
     create: async () => {
       const api = await (server ??= KubeServer.start());
       await removeNodes(api);

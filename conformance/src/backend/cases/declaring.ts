@@ -4,10 +4,8 @@ import type { FamilyChoice } from '../environment/conf.js';
 import { confOf } from '../environment/conf.js';
 import type { BackendTest } from '../context.js';
 import type { BackendFeature } from '../features.js';
-import { BACKEND_FEATURES } from '../features.js';
+import { BACKEND_FEATURES, untold } from '../features.js';
 
-/** The features that every backend has to say something of. */
-const ASKED = BACKEND_FEATURES.filter((feature) => feature !== 'checksSource');
 /** Those by which an agent judges a configuration before it makes a backend. */
 const FIXED = ['ipv4', 'ipv6', 'dualStack', 'crossesSubnets'] as const;
 
@@ -45,15 +43,11 @@ export const declaring: readonly BackendTest[] = [
           [],
           `features that there are: ${known.join(', ')}`,
         );
-        deepEqual(
-          ASKED.filter((feature) => typeof supports[feature] !== 'boolean'),
-          [],
-          'features that are neither true nor false',
-        );
         ok(supports.ipv4 || supports.ipv6, 'it carries no family at all');
         ok(!supports.dualStack || (supports.ipv4 && supports.ipv6), 'both families at once, but not each of them');
         const backend = factory.create({ netConf: confOf(type, options, widest), hostId: 'h1' });
         equal(backend.type, type);
+        deepEqual(untold(backend.supports), [], 'features of the backend that are neither true nor false');
         const claimed = Object.keys(backend.supports) as BackendFeature[];
         deepEqual(
           claimed.filter((feature) => backend.supports[feature] && !supports[feature]),
@@ -67,6 +61,11 @@ export const declaring: readonly BackendTest[] = [
         );
         match(backend.endpointId ?? type, /^[\x21-\x7e]{1,128}$/, 'the endpoint id');
         equal((backend.endpointId ?? type).split('/')[0], type, 'the endpoint id begins with the type');
+        for (const option of backend.liveOptions ?? []) {
+          match(option, /^[A-Za-z][A-Za-z0-9]*$/, 'a live option, as it is written in Backend');
+          ok(option.toLowerCase() !== 'type', 'another type moves traffic');
+        }
+        ok([true, false, undefined].includes(backend.reopensInPlace), 'reopensInPlace is neither true nor false');
         for (const family of FAMILIES) {
           const bytes = backend.overhead(family);
           ok(Number.isInteger(bytes) && bytes >= 0 && bytes < 256, `overhead over ${family}: ${bytes}`);

@@ -1,28 +1,14 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { errorText, subnetAt, addressAt, addressFamily } from '@overlay/core';
-import type { Address, JsonValue, Lease, Prefix } from '@overlay/core';
+import type { Address, Lease, Prefix } from '@overlay/core';
 import { requireTools } from '@overlay/lab';
 import { until } from '../../suite/until.js';
 import { blocked } from '../../suite/test-record.js';
 import type { Ending } from '../../suite/test-record.js';
 import type { BackendTest, BackendTestContext } from '../context.js';
 import { FIRST_UNUSED } from '../environment/shared-store.js';
+import { GARBAGE, withData } from './garbage.js';
 import { alone } from './peers.js';
-
-/** What somebody who may write to the store might put there instead of a backend's data. */
-const GARBAGE: readonly JsonValue[] = [
-  null,
-  true,
-  1e300,
-  'x'.repeat(10_000),
-  '; rm -rf /',
-  [],
-  [[[]]],
-  {},
-  { VNI: 'one', VtepMAC: 7, Port: -1, Channel: '1', PublicKey: {} },
-  { VNI: 1, VtepMAC: 'ff:ff:ff:ff:ff:ff', Port: 65_536, Channel: 1e9, PublicKey: '' },
-  { __proto__: null, constructor: 'x', toString: 1 },
-];
 
 /** An address of a pod that a subnet could have, but nobody has. */
 const NOBODY = 77;
@@ -32,7 +18,9 @@ async function hostilePeers(context: BackendTestContext): Promise<void> {
   const { network } = opened;
   const good = await world.leaseOf(spare, FIRST_UNUSED);
   const before = await snapshot(good);
-  const hostile = await Promise.all(GARBAGE.map((data, at) => withData(world, FIRST_UNUSED + 1 + at, data)));
+  const hostile = await Promise.all(
+    GARBAGE.map(async (data, at) => withData(await world.leaseOf(spare, FIRST_UNUSED + 1 + at), data)),
+  );
   const gaps: Lease = { ...(await world.leaseOf(spare, FIRST_UNUSED + 50)), attributes: { backendType: context.type } };
   const settle = (): Promise<void> => network.settled({ signal: AbortSignal.timeout(context.timeouts.converge) });
   network.apply({ type: 'snapshot', leases: [...hostile, gaps, good] });
@@ -49,15 +37,6 @@ async function hostilePeers(context: BackendTestContext): Promise<void> {
   await settle();
   deepEqual((await host.view()).differences(before), [], 'after all bad peers went');
   deepEqual(network.status().problems, []);
-
-  async function withData(from: typeof world, n: number, data: JsonValue): Promise<Lease> {
-    const lease = await from.leaseOf(spare, n);
-    const endpoints = from.families.map((family) => {
-      const endpoint = lease.attributes[family];
-      return [family, { publicIP: endpoint?.publicIP, data }] as const;
-    });
-    return { ...lease, attributes: { ...lease.attributes, ...Object.fromEntries(endpoints) } };
-  }
 }
 
 async function spoofedSource(context: BackendTestContext): Promise<void> {

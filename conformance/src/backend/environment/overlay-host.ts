@@ -44,6 +44,8 @@ export interface OpenedNetwork {
 
 /** How {@link OverlayHost.open} differs from the usual. */
 export interface OpenOptions {
+  /** What a process has of the host already, of which this is to be one more network. Another process's unless told. */
+  readonly attachment?: Attachment<unknown>;
   /** Tells the objects of two agents on one host apart. */
   readonly instance?: string;
   readonly netConf?: NetConf;
@@ -67,6 +69,7 @@ export class OverlayHost {
   readonly #running = new Set<RunningAgent>();
   readonly #opened = new Set<OpenedNetwork>();
   readonly #attachments = new Set<Attachment<unknown>>();
+  readonly #factories = new WeakMap<Attachment<unknown>, BackendFactory>();
 
   constructor(machine: Machine<unknown>, context: HostContext) {
     this.machine = machine;
@@ -103,14 +106,21 @@ export class OverlayHost {
     return attachment;
   }
 
+  /** The factory of a process: one for all its backends. */
+  factory(attachment: Attachment<unknown>): BackendFactory {
+    const made = this.#factories.get(attachment) ?? this.#context.factory(attachment.platform);
+    this.#factories.set(attachment, made);
+    return made;
+  }
+
   /** Starts an agent; resolves when it is ready. */
   async start(): Promise<RunningAgent> {
-    const { factory, store, log, timeouts } = this.#context;
+    const { store, log, timeouts } = this.#context;
     const attachment = this.attach();
     const agent = new Agent({
       hostId: this.name,
       subnetManager: store.manager,
-      backends: [factory(attachment.platform)],
+      backends: [this.factory(attachment)],
       host$: attachment.host$(this.#families),
       holdMs: 0,
       logger: log,
@@ -166,7 +176,7 @@ export class OverlayHost {
     try {
       const host = await this.host(attachment);
       // One for all: what a factory has found out about the host it need not find out for each of them.
-      const factory = this.#context.factory(attachment.platform);
+      const factory = this.factory(attachment);
       const all: LeaseAttributes[] = [];
       for (const { hostId, at } of hosts) {
         const moved = at === undefined ? host : { interface: host.interface, ...addressesOf(at) };
@@ -181,12 +191,12 @@ export class OverlayHost {
 
   /** Opens a network without an agent. */
   async open(options: OpenOptions = {}): Promise<OpenedNetwork> {
-    const { store, factory, log, timeouts } = this.#context;
+    const { store, log, timeouts } = this.#context;
     const netConf = options.netConf ?? this.#context.netConf;
-    const attachment = this.attach(options.instance);
+    const attachment = options.attachment ?? this.attach(options.instance);
     attachment.faults.refusing = options.refusing ?? false;
     const host$ = new BehaviorSubject(await this.host(attachment));
-    const backend = factory(attachment.platform).create({ netConf, hostId: this.name, logger: log });
+    const backend = this.factory(attachment).create({ netConf, hostId: this.name, logger: log });
     const attributes = await firstValueFrom(from(backend.attributes$({ host$ })));
     const subnets = options.subnets ?? store.subnets(netConf, 1);
     const lease$ = new BehaviorSubject<Lease>({ key: this.name, subnets, attributes });

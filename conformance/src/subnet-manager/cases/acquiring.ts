@@ -5,7 +5,6 @@ import { WatchedLeases } from '@overlay/core/testing';
 import { firstValueFrom } from 'rxjs';
 import type { SubnetManagerTest } from '../context.js';
 import { attributes, CONFS, EIGHT, numbers } from '../context.js';
-import { notApplicable } from '../../suite/test-record.js';
 
 /** So many hosts ask in one moment. */
 const CROWD = 64;
@@ -136,10 +135,10 @@ export const acquiring: readonly SubnetManagerTest[] = [
   {
     id: 'acquire-reserved',
     title: 'a reserved subnet is given to its host and to nobody else',
-    features: ['chooses'],
+    features: ['chooses', 'reserves'],
     needs: [],
     run: async (context) => {
-      if (context.store.reserve === undefined) return notApplicable('the store has no reservations to make from here');
+      ok(context.store.reserve !== undefined, 'supports.reserves is true, and the store under test has no `reserve`');
       await context.store.reserve('host-9', subnet('10.5.15.0/24'));
       const others = await Promise.all(numbers(7).map((n) => context.acquire(context.manager(EIGHT), n, EIGHT)));
       ok(others.every(({ lease }) => lease.subnets.ipv4 !== '10.5.15.0/24'));
@@ -147,7 +146,6 @@ export const acquiring: readonly SubnetManagerTest[] = [
       const { lease } = await context.acquire(context.manager(EIGHT), 9, EIGHT);
       deepEqual(lease.subnets, subnet('10.5.15.0/24'));
       equal(lease.expiresAt, undefined, 'a reservation does not end');
-      return undefined;
     },
   },
   {

@@ -30,7 +30,10 @@ export const endings: readonly SubnetManagerTest[] = [
       const midway = new AbortController();
       const acquiring = ending(on.acquire(request, { signal: midway.signal }));
       midway.abort();
-      ok(['acquired', 'OVERLAY_ABORTED'].includes((await acquiring) ?? ''));
+      const ended = await acquiring;
+      // A store that is in memory may have answered before anybody could say anything.
+      if (context.supports.persistent) equal(ended, 'OVERLAY_ABORTED', 'an acquisition that was aborted at once');
+      else ok(['acquired', 'OVERLAY_ABORTED'].includes(ended ?? ''), ended);
       const { own } = await context.acquire(on, 1, EIGHT);
       await rejects(own.publish(attributes(3, EIGHT), { signal }), ABORTED);
     },

@@ -155,6 +155,19 @@ export const watching: readonly SubnetManagerTest[] = [
     },
   },
   {
+    id: 'confirmed-always',
+    title: 'a view that is the store itself is always sure',
+    features: [],
+    lacks: ['confirms'],
+    needs: [],
+    run: async (context) => {
+      const on = context.manager();
+      const before = Date.now();
+      const at = on.confirmedAt() ?? 0;
+      ok(at >= before && at <= Date.now(), `before anything was asked: ${at}`);
+    },
+  },
+  {
     id: 'confirmed-at',
     title: 'it is said when the view was last sure',
     features: ['confirms'],

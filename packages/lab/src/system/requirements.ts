@@ -6,6 +6,7 @@ import { OverlayError } from '@overlay/core';
 /** The system programs that a lab, or what is tested in one, runs, each with the Debian package that brings it. */
 const PACKAGES = {
   ip: 'iproute2',
+  bridge: 'iproute2',
   nsenter: 'util-linux',
   setpriv: 'util-linux',
   ping: 'iputils-ping',

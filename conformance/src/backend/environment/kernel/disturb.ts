@@ -11,8 +11,9 @@ const OTHER_MTU = '1300';
 
 /** How a route is named to `ip`. */
 function routeArguments({ raw }: ViewItem): Argv {
-  const { dst, dev, metric } = raw;
-  return [String(dst), 'dev', String(dev), ...(metric === undefined ? [] : ['metric', String(Number(metric))])];
+  const { dst, dev, metric, table } = raw;
+  const more = Object.entries({ metric, table }).filter(([, value]) => value !== undefined);
+  return [String(dst), 'dev', String(dev), ...more.flatMap(([name, value]) => [name, String(Number(value))])];
 }
 
 function familyFlag(family: Family | undefined): string {

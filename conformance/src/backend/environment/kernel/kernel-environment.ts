@@ -28,7 +28,7 @@ export function kernelEnvironment(options: KernelEnvironmentOptions = {}): Backe
     obstacle: () => {
       try {
         if (process.platform !== 'linux') return `needs Linux; this is ${process.platform}`;
-        requireTools(['ip', 'nsenter', 'setpriv', 'ping']);
+        requireTools(['ip', 'bridge', 'nsenter', 'setpriv', 'ping']);
         requirePrivileges();
         return undefined;
       } catch (error) {

@@ -26,11 +26,17 @@ export class KernelMachine implements Machine<Linux> {
   readonly #host: LabHost;
   readonly #access: HostAccess;
   readonly #attached = new Set<Linux>();
+  #used = false;
 
   constructor(lab: Lab, host: LabHost, access: HostAccess) {
     this.#lab = lab;
     this.#host = host;
     this.#access = access;
+  }
+
+  /** Whether any process has had it. */
+  get used(): boolean {
+    return this.#used;
   }
 
   get name(): string {
@@ -55,6 +61,7 @@ export class KernelMachine implements Machine<Linux> {
     const named = instance === undefined ? {} : { instance };
     const linux = this.#access.open({ netns, logger, open: () => access.open(), ...named });
     this.#attached.add(linux);
+    this.#used = true;
     return new KernelAttachment(linux, access, () => this.#attached.delete(linux));
   }
 

@@ -8,7 +8,7 @@ import { receivedFrom } from '../../traffic/traffic.js';
 import type { PingAnswer, PingWish, Pod, Site, TrafficStream } from '../environment.js';
 import type { HostAccess } from './kernel-machine.js';
 import { KernelMachine } from './kernel-machine.js';
-import { nothingLeft } from './leftovers.js';
+import { noProcessLeft, nothingLeft } from './leftovers.js';
 import { PingStream } from './ping-stream.js';
 
 const DEFAULT_PATIENCE_MS = 1000;
@@ -17,10 +17,10 @@ const DEFAULT_PATIENCE_MS = 1000;
 export class KernelSite implements Site<Linux> {
   readonly machines: readonly KernelMachine[];
   readonly lab: Lab;
-  readonly #descriptorsBefore: number;
+  readonly #descriptorsBefore: ReadonlyMap<string, string>;
   #streams = 0;
 
-  constructor(lab: Lab, descriptorsBefore: number, access: HostAccess) {
+  constructor(lab: Lab, descriptorsBefore: ReadonlyMap<string, string>, access: HostAccess) {
     this.lab = lab;
     this.#descriptorsBefore = descriptorsBefore;
     this.machines = lab.hosts.map((host) => new KernelMachine(lab, host, access));
@@ -63,8 +63,15 @@ export class KernelSite implements Site<Linux> {
   async close(timeoutMs: number): Promise<void> {
     const { lab } = this;
     const netns = [lab.topology.routerNetns, ...[...lab.hosts, ...lab.pods].map((node) => node.netns)];
-    const inodes = new Set(netns.map((name) => statSync(`/run/netns/${name}`).ino));
-    await lab.close();
+    const inodeOf = (name: string): number => statSync(`/run/netns/${name}`).ino;
+    const inodes = new Set(netns.map(inodeOf));
+    // Where a backend was, nobody else has started anything that goes on. The lab ends what it finds, whoever began it.
+    const used = lab.hosts.filter((_, at) => this.machines[at]?.used);
+    try {
+      await noProcessLeft(new Set(used.map((host) => inodeOf(host.netns))), timeoutMs);
+    } finally {
+      await lab.close();
+    }
     await nothingLeft(this.#descriptorsBefore, `ovl-${lab.id}-`, inodes, timeoutMs);
   }
 }

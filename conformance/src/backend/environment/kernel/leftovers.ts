@@ -1,15 +1,22 @@
-import { readdirSync, readlinkSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { until } from '../../../suite/until.js';
 
-/** Sockets and namespaces that this process holds open. */
-export function descriptors(): number {
-  return readdirSync('/proc/self/fd').filter((fd) => {
+/** What the event loop itself (libuv), and Node for a stream that goes nowhere, keep open once they have needed it. */
+const OF_NODE = /^\/dev\/null$|^anon_inode:(\[eventpoll\]|\[eventfd\]|\[io_uring\]|\[timerfd\]|\[signalfd\]|inotify)$/;
+
+/** What this process holds open, each with the number of its descriptor: sockets, namespaces, devices, BPF objects, files. */
+export function descriptors(): ReadonlyMap<string, string> {
+  const open = new Map<string, string>();
+  for (const fd of readdirSync('/proc/self/fd')) {
     try {
-      return /^(socket|net):/.test(readlinkSync(`/proc/self/fd/${fd}`));
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      // The folder itself is open while it is read.
+      if (!OF_NODE.test(target) && !/^\/proc\/(self|\d+)\/fd$/.test(target)) open.set(fd, target);
     } catch {
-      return false;
+      // Closed since the folder was read.
     }
-  }).length;
+  }
+  return open;
 }
 
 function namespacesLike(prefix: string): string[] {
@@ -27,26 +34,52 @@ function processesIn(inodes: ReadonlySet<number>): string[] {
   });
 }
 
+function nameOf(pid: string): string {
+  try {
+    return `${pid} (${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()})`;
+  } catch {
+    return pid;
+  }
+}
+
+/**
+ * Waits until no process is left on hosts whose agents and networks have ended.
+ *
+ * @param inodes the hosts' network namespaces.
+ * @throws AssertionError naming what is left after `timeoutMs`.
+ */
+export async function noProcessLeft(inodes: ReadonlySet<number>, timeoutMs: number): Promise<void> {
+  let left: readonly string[] = [];
+  await until(
+    () => `nothing left over on the hosts; there is ${left.map((pid) => `process ${nameOf(pid)}`).join(', ')}`,
+    timeoutMs,
+    () => {
+      left = processesIn(inodes);
+      return left.length === 0;
+    },
+  );
+}
+
 /**
  * Waits until nothing of an environment is left.
  *
- * @param descriptorsBefore what {@link descriptors} gave before it was made.
+ * @param before what {@link descriptors} gave before it was made.
  * @param namespacePrefix what its namespaces' names began with.
  * @param inodes the namespaces themselves.
  * @throws AssertionError naming what is left after `timeoutMs`.
  */
 export async function nothingLeft(
-  descriptorsBefore: number,
+  before: ReadonlyMap<string, string>,
   namespacePrefix: string,
   inodes: ReadonlySet<number>,
   timeoutMs: number,
 ): Promise<void> {
   const left = (): string[] => {
-    const extra = descriptors() - descriptorsBefore;
+    const extra = [...descriptors()].filter(([fd, target]) => before.get(fd) !== target);
     return [
       ...namespacesLike(namespacePrefix).map((name) => `network namespace ${name}`),
-      ...processesIn(inodes).map((pid) => `process ${pid}`),
-      ...(extra > 0 ? [`${extra} open sockets or namespaces of this process`] : []),
+      ...processesIn(inodes).map((pid) => `process ${nameOf(pid)}`),
+      ...extra.map(([, target]) => `an open descriptor of this process: ${target}`),
     ];
   };
   await until(

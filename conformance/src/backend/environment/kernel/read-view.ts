@@ -11,24 +11,43 @@ const SEPARATOR = '%%';
 const COMMANDS = [
   'ip -d -j link',
   'ip -j address',
-  'ip -N -d -j route show table main',
-  'ip -6 -N -d -j route show table main',
+  'ip -4 -N -d -j route show table all',
+  'ip -6 -N -d -j route show table all',
   'ip -j neighbour show nud permanent',
   'bridge -j fdb show',
+  'ip -N -j rule show',
+  'ip -6 -N -j rule show',
 ];
+/** Without counters. Nothing where there is no `nft`: then nobody here has used it either. */
+const FIREWALL = 'nft --stateless list ruleset 2>/dev/null || true';
+/** The table that the kernel keeps for itself: what it puts there follows from the addresses. */
+const LOCAL_TABLE = '255';
+const MAIN_TABLE = '254';
 
-/** The links, addresses, routes, permanent neighbours and tunnel forwarding entries of a namespace at one moment. */
+/**
+ * The links, addresses, routes of all tables, routing rules, permanent neighbours, tunnel forwarding entries, nftables and
+ * BPF objects of a namespace at one moment.
+ */
 export async function readView(node: NetworkNode): Promise<View> {
-  const { stdout } = await node.exec(['sh', '-ec', COMMANDS.join(`; echo '${SEPARATOR}';`)]);
-  const [links, addresses, ipv4, ipv6, neighbours, fdb] = stdout.split(SEPARATOR).map(shownJson);
+  const { stdout } = await node.exec(['sh', '-ec', [...COMMANDS, FIREWALL].join(`; echo '${SEPARATOR}';`)]);
+  const parts = stdout.split(SEPARATOR);
+  const [links, addresses, ipv4, ipv6, neighbours, fdb, rules4, rules6] = parts
+    .slice(0, COMMANDS.length)
+    .map(shownJson);
+  const requested = (route: Json): boolean => tableOf(route) !== LOCAL_TABLE;
   return new View([
     ...links.map(linkItem),
     ...addresses.flatMap(addressItems),
-    ...ipv4.map((route) => routeItem(route, 'ipv4')),
+    ...ipv4.filter(requested).map((route) => routeItem(route, 'ipv4')),
     // The kernel makes these for every device; when it does is its own affair.
-    ...ipv6.filter((route) => !/^(fe80|ff)/.test(String(route.dst))).map((route) => routeItem(route, 'ipv6')),
+    ...ipv6
+      .filter((route) => requested(route) && !/^(fe80|ff)/.test(String(route.dst)))
+      .map((route) => routeItem(route, 'ipv6')),
     ...neighbours.map(neighbourItem),
     ...fdb.filter((entry) => entry.dst !== undefined).map(fdbItem),
+    ...rules4.map((rule) => ruleItem(rule, 'ipv4')),
+    ...rules6.map((rule) => ruleItem(rule, 'ipv6')),
+    ...firewallItems(parts[COMMANDS.length]),
     ...(await bpfItems(node)),
   ]);
 }
@@ -63,8 +82,14 @@ function isSettled(info: Json): boolean {
   return info.local !== undefined && !(info.family === 'inet6' && info.scope === 'link');
 }
 
+function tableOf({ table: shown }: Json): string {
+  const table = shown as string | number | undefined;
+  return { main: MAIN_TABLE, local: LOCAL_TABLE }[String(table)] ?? String(table ?? MAIN_TABLE);
+}
+
 function routeItem(raw: Json, family: Family): ViewItem {
-  const key = `${family} route ${String(raw.dst)} metric ${Number(raw.metric ?? 0)}`;
+  const table = tableOf(raw) === MAIN_TABLE ? '' : ` table ${tableOf(raw)}`;
+  const key = `${family} route ${String(raw.dst)} metric ${Number(raw.metric ?? 0)}${table}`;
   const rest = pick(raw, ['type', 'gateway', 'dev', 'protocol', 'scope', 'prefsrc', 'flags', 'metrics', 'encap']);
   // A route without carrier is told so by a flag that comes and goes.
   const text = `${key} ${rest.replaceAll('"linkdown"', '')}`;
@@ -93,6 +118,22 @@ function fdbItem(raw: Json): ViewItem {
     text: `${key} ${pick(raw, ['flags', 'state'])}`,
     raw,
   };
+}
+
+function ruleItem(raw: Json, family: Family): ViewItem {
+  const text = `${family} rule ${JSON.stringify(raw)}`;
+  return { kind: 'rule', key: text, device: '', family, text, raw };
+}
+
+/** One for each table of nftables. */
+function firewallItems(ruleset: string): ViewItem[] {
+  return ruleset
+    .split(/^(?=table )/m)
+    .filter((table) => table.trim() !== '')
+    .map((table) => {
+      const key = `nftables ${table.split(' {', 1)[0]}`;
+      return { kind: 'firewall', key, device: '', text: `${key}: ${table.trim().replace(/\s+/g, ' ')}`, raw: {} };
+    });
 }
 
 function familyOf(address: unknown): Family {
