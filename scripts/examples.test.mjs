@@ -1,8 +1,10 @@
 // The examples that need no installation: configurations, and programs that pages show.
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { HttpSubnetManager, LeaseService } from '../examples/custom-subnet-manager/dist/index.js';
 import { hostGw } from '../packages/backend-host-gw/dist/index.js';
 import { udp } from '../packages/backend-udp/dist/index.js';
 import { vxlan } from '../packages/backend-vxlan/dist/index.js';
@@ -57,4 +59,54 @@ describe('examples/custom-agent', () => {
       expect(read(page)).toContain(`\`\`\`ts\n${source}\n\`\`\``);
     }
   });
+
+  test('the host agent is at most 65 lines', () => {
+    expect(read('examples/custom-agent/src/agent.ts').trim().split('\n').length).toBeLessThanOrEqual(65);
+  });
+});
+
+describe('examples/custom-subnet-manager', () => {
+  const netConf =
+    '{"Network":"10.5.0.0/16","SubnetMin":"10.5.8.0","SubnetMax":"10.5.8.0","Backend":{"Type":"host-gw"}}';
+  const value = '{"PublicIP":"192.0.2.1","BackendType":"host-gw"}';
+  let service;
+  afterEach(() => service?.close());
+
+  test('its service tells nonsense from a range that is full', async () => {
+    service = new LeaseService();
+    const url = await service.listen(0);
+    const put = async (host, body) => (await globalThis.fetch(`${url}/leases/${host}`, { method: 'PUT', body })).status;
+    expect(await put('h1', JSON.stringify({ netConf, value }))).toBe(200);
+    expect(await put('h2', JSON.stringify({ netConf, value }))).toBe(409);
+    for (const body of [
+      '{',
+      'null',
+      '7',
+      '{}',
+      JSON.stringify({ netConf: '{}', value }),
+      JSON.stringify({ netConf }),
+    ]) {
+      expect([body, await put('h2', body)]).toEqual([body, 400]);
+    }
+  });
+
+  test.each(['{', 'null', '[]', '{"version":"1","leases":{}}', '{"version":1,"leases":{"h1":"x"}}'])(
+    'its client takes no %s for leases',
+    async (answer) => {
+      const server = createServer((_, response) => response.end(answer));
+      await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const url = `http://127.0.0.1:${server.address().port}`;
+      const manager = new HttpSubnetManager({ url, netConf: parseNetConf(netConf) });
+      try {
+        await expect(manager.previous('h1', { signal: AbortSignal.timeout(5000) })).rejects.toThrow(
+          /JSON|did not expect/,
+        );
+        expect(manager.confirmedAt()).toBeUndefined();
+      } finally {
+        await manager.close();
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+      }
+    },
+  );
 });

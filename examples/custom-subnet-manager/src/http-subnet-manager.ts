@@ -53,7 +53,7 @@ export class HttpSubnetManager implements SubnetManager {
 
   async previous(hostId: string, { signal }: { readonly signal: AbortSignal }): Promise<Lease | undefined> {
     const what = `asking ${this.options.url} for the lease of host ${hostId}`;
-    const { leases } = await this.#life.ask(what, signal, (either) => this.#ask<LeaseList>('leases', either));
+    const { leases } = await this.#life.ask(what, signal, (either) => this.#ask('leases', either, listOf));
     return leases[hostId] && leaseOf(hostId, leases[hostId]);
   }
 
@@ -74,7 +74,7 @@ export class HttpSubnetManager implements SubnetManager {
   }
 
   resync(): void {
-    const asked = this.#ask<LeaseList>('leases', this.#life.signal);
+    const asked = this.#ask('leases', this.#life.signal, listOf);
     void this.#life.during(asked).then(
       (list) => {
         this.#take(list);
@@ -103,13 +103,8 @@ export class HttpSubnetManager implements SubnetManager {
       value,
       ...(wanted && { wanted: formatLeaseKey(wanted) }),
     };
-    const record = await this.#ask<LeaseRecord>(`leases/${encodeURIComponent(hostId)}`, signal, wish);
-    const lease = leaseOf(hostId, record);
-    if (lease) return lease;
-    throw new OverlayError(
-      'OVERLAY_LEASE_INVALID',
-      `${this.options.url}: expected a lease, got ${JSON.stringify(record)}`,
-    );
+    const read = (answer: unknown): Lease | undefined => (isRecord(answer) ? leaseOf(hostId, answer) : undefined);
+    return this.#ask(`leases/${encodeURIComponent(hostId)}`, signal, read, wish);
   }
 
   #keep(lease: Lease, request: AcquireRequest): OwnLease {
@@ -144,7 +139,7 @@ export class HttpSubnetManager implements SubnetManager {
     const follow = async (): Promise<void> => {
       for (const backoff = new Backoff(200, 10_000); !signal.aborted;) {
         try {
-          this.#take(await this.#ask<LeaseList>(`leases?after=${this.#version}`, signal));
+          this.#take(await this.#ask(`leases?after=${this.#version}`, signal, listOf));
           backoff.reset();
         } catch {
           await wait(systemClock, backoff.next(), 'asking again', signal).catch(() => undefined);
@@ -176,14 +171,22 @@ export class HttpSubnetManager implements SubnetManager {
     else if (changes.length > 0) this.#events.next({ type: 'changes', changes });
   }
 
-  async #ask<T>(path: string, signal: AbortSignal, body?: unknown): Promise<T> {
+  /** @param read makes something of the answer, which may be anything; undefined when it is not what was asked for. */
+  async #ask<T>(
+    path: string,
+    signal: AbortSignal,
+    read: (answer: unknown) => T | undefined,
+    body?: unknown,
+  ): Promise<T> {
     const how = body === undefined ? { signal } : { signal, method: 'PUT', body: JSON.stringify(body) };
     const response = await fetch(`${this.options.url}/${path}`, how);
     const text = await response.text();
     if (response.status === 409) throw new OverlayError('OVERLAY_RANGE_FULL', `${this.options.url}: ${text}`);
-    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+    if (!response.ok) throw new Error(`${response.status} ${response.statusText}: ${text.slice(0, 200)}`);
+    const answer = read(JSON.parse(text));
+    if (answer === undefined) throw new Error(`${this.options.url}/${path}: did not expect ${text.slice(0, 200)}`);
     this.#confirmedAt = Date.now();
-    return JSON.parse(text) as T;
+    return answer;
   }
 }
 
@@ -218,6 +221,16 @@ class HttpLeaseMender implements LeaseMender {
   failure(error: unknown): { readonly problem: string } {
     return { problem: `the service cannot be asked: ${errorText(error)}; trying again` };
   }
+}
+
+function isRecord(value: unknown): value is LeaseRecord {
+  return Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === 'string');
+}
+
+function listOf(value: unknown): LeaseList | undefined {
+  const { version, leases } = (value ?? {}) as Partial<Record<keyof LeaseList, unknown>>;
+  if (!Number.isInteger(version) || typeof leases !== 'object' || leases === null) return undefined;
+  return Object.values(leases).every(isRecord) ? (value as LeaseList) : undefined;
 }
 
 function leaseOf(key: string, [subnetsText, value]: LeaseRecord): Lease | undefined {

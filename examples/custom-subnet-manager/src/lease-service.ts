@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import {
+  errorText,
   FAMILIES,
   formatLeaseKey,
   parseLeaseKey,
@@ -35,6 +36,9 @@ export interface LeaseList {
   readonly version: number;
   readonly leases: Readonly<Record<string, LeaseRecord>>;
 }
+
+/** Why a host gets none: an answer that it has to tell from being asked nonsense. */
+class RangeFull extends Error {}
 
 /** Gives every host a subnet, and tells everybody of all leases. Kept in memory: a real one would have a database. */
 export class LeaseService {
@@ -76,9 +80,9 @@ export class LeaseService {
       try {
         let body = '';
         for await (const part of request.setEncoding('utf8')) body += String(part);
-        response.end(JSON.stringify(this.#put(hostId, JSON.parse(body) as LeaseWish)));
+        response.end(JSON.stringify(this.#put(hostId, wishOf(JSON.parse(body)))));
       } catch (error) {
-        response.writeHead(409).end(error instanceof Error ? error.message : String(error));
+        response.writeHead(error instanceof RangeFull ? 409 : 400).end(errorText(error));
       }
       return;
     }
@@ -100,7 +104,7 @@ export class LeaseService {
       const old = had[family];
       const free = old && subnetFits(range, old) && !taken.some((prefix) => prefixesOverlap(prefix, old));
       subnets[family] = free ? old : pickSubnet(range, taken, hostId);
-      if (!subnets[family]) throw new Error(`every subnet from ${range.subnetMin} to ${range.subnetMax} is taken`);
+      if (!subnets[family]) throw new RangeFull(`every subnet from ${range.subnetMin} to ${range.subnetMax} is taken`);
     }
     const record = [formatLeaseKey(subnets), value] as const;
     this.#leases.set(hostId, record);
@@ -129,4 +133,13 @@ export class LeaseService {
       request.socket.once('close', go);
     });
   }
+}
+
+/** Whoever may reach the service may send it anything. */
+function wishOf(body: unknown): LeaseWish {
+  const { netConf, value, wanted } = (body ?? {}) as Partial<Record<keyof LeaseWish, unknown>>;
+  if (typeof netConf === 'string' && typeof value === 'string' && ['string', 'undefined'].includes(typeof wanted)) {
+    return body as LeaseWish;
+  }
+  throw new TypeError(`expected netConf, value and perhaps wanted as texts, got ${JSON.stringify(body)?.slice(0, 80)}`);
 }
