@@ -3,7 +3,8 @@ import type { Address, Family } from '@overlay/core';
 
 /** One object of a host's data path, in words, without what changes by itself. */
 export interface ViewItem {
-  readonly kind: 'link' | 'address' | 'route' | 'neighbour' | 'fdb' | 'rule' | 'firewall' | 'program' | 'map' | 'process';
+  readonly kind:
+    'link' | 'address' | 'route' | 'neighbour' | 'fdb' | 'rule' | 'firewall' | 'program' | 'map' | 'process';
   /** What tells it apart from others. */
   readonly key: string;
   /** The device that it is, or is on. */
