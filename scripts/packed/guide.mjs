@@ -3,6 +3,7 @@
 //
 //   ```ts src/backend.ts   a file
 //   ```sh                  commands, run in the folder; a failure ends them
+//   ```sh host             the same on the host of which the guide speaks: in a network namespace
 //   ```text                lines that the commands before it print
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -11,23 +12,28 @@ import path from 'node:path';
 /**
  * The steps of a guide, in their order.
  * @param {string} text
- * @returns {({ kind: 'file', file: string, text: string } | { kind: 'run' | 'output', text: string })[]}
+ * @returns {({ kind: 'file', file: string, text: string } | { kind: 'run', onHost: boolean, text: string }
+ *   | { kind: 'output', text: string })[]}
  */
 export function guideSteps(text) {
   const steps = [];
   for (const [, words, body] of text.matchAll(/^```([^\n]*)\n([\s\S]*?)^```$/gm)) {
     const [language, file] = words.trim().split(/\s+/);
-    if (file !== undefined) steps.push({ kind: 'file', file, text: body });
-    else if (language === 'sh') steps.push({ kind: 'run', text: body });
+    if (language === 'sh') steps.push({ kind: 'run', onHost: file === 'host', text: body });
+    else if (file !== undefined) steps.push({ kind: 'file', file, text: body });
     else if (language === 'text') steps.push({ kind: 'output', text: body });
   }
   return steps;
 }
 
-/** Runs commands, and gives what they printed. @returns {Promise<string>} */
-export function runCommands(commands, { cwd, env, timeoutMs }) {
+/** Runs commands, in a network namespace if told, and gives what they printed. @returns {Promise<string>} */
+export function runCommands(commands, { cwd, env, timeoutMs, netns }) {
+  const [program, ...args] = [
+    ...(netns === undefined ? [] : ['ip', 'netns', 'exec', netns]),
+    ...['bash', '-euo', 'pipefail', '-c', commands],
+  ];
   return new Promise((resolve, reject) => {
-    const child = spawn('bash', ['-euo', 'pipefail', '-c', commands], {
+    const child = spawn(program, args, {
       ...{ cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs },
     });
     let output = '';
@@ -42,10 +48,10 @@ export function runCommands(commands, { cwd, env, timeoutMs }) {
 
 /**
  * Follows a guide in a folder.
- * @param {string} text @param {{ cwd: string, env: NodeJS.ProcessEnv, timeoutMs: number }} options
+ * @param {string} text @param {{ cwd: string, env: NodeJS.ProcessEnv, timeoutMs: number, netns?: string }} options
  * @returns {Promise<{ commands: number, files: number }>} how many steps there were of each sort
  */
-export async function followGuide(text, options) {
+export async function followGuide(text, { netns, ...options }) {
   const counts = { commands: 0, files: 0 };
   let output = '';
   for (const step of guideSteps(text)) {
@@ -55,7 +61,7 @@ export async function followGuide(text, options) {
       writeFileSync(file, step.text);
       counts.files += 1;
     } else if (step.kind === 'run') {
-      output = await runCommands(step.text, options);
+      output = await runCommands(step.text, { ...options, ...(step.onHost && { netns }) });
       counts.commands += 1;
     } else {
       for (const line of step.text.trim().split('\n')) {

@@ -38,16 +38,10 @@ function series(name: string, labels: Labels = {}): string {
 const say = (message: string): void => void process.stdout.write(`${message}\n`);
 const logger: Logger = { debug: () => undefined, info: say, warn: say, error: say };
 
-const text = (fallback: string) => ({ type: 'string', default: fallback }) as const;
-const { host, conf, leases, iface, port } = parseArgs({
-  options: {
-    host: text('h1'),
-    conf: text('net-conf.json'),
-    leases: text('leases'),
-    iface: text('eth0'),
-    port: text('9470'),
-  },
-}).values;
+const str = (fallback: string) => ({ type: 'string', default: fallback }) as const;
+const files = { conf: str('net-conf.json'), leases: str('leases') };
+const options = { ...files, host: str('h1'), iface: str('eth0'), port: str('9470') };
+const { host, conf, leases, iface, port } = parseArgs({ options }).values;
 
 const metrics = new PrometheusText();
 const netConf = parseNetConf(readFileSync(conf, 'utf8'), { source: conf });
