@@ -80,6 +80,52 @@ describeWithEtcd('TLS', () => {
     expect(one.watched.snapshots).toBe(1);
   });
 
+  test('the watch goes on at once when the connection is made anew, whatever its own limits are', async () => {
+    server = await EtcdServer.start({ tls: { certificates, clientAuth: true } });
+    const [ca, cert, key] = ['ca.crt', 'client.crt', 'client.key'].map((name) => {
+      copyFileSync(certificates.file(name), certificates.file(`watched-${name}`));
+      return certificates.file(`watched-${name}`);
+    });
+    const one = new EtcdHost(server, 1, { certificateMs: 200, tls: { ca, cert, key } });
+    hosts.push(one);
+    await one.acquire();
+    await one.sees('host-1');
+    certificates.issueForLoopback('client');
+    copyFileSync(certificates.file('client.crt'), cert);
+    copyFileSync(certificates.file('client.key'), key);
+    await until('it connects anew', () => one.logger.lines.some((line) => line.includes('certificate files')));
+    await server.put(`${SUBNETS}10.5.2.0-24`, '{"PublicIP":"192.0.2.2"}');
+    // Its own doubt would come after 30 s and 5 s.
+    await until('it sees the peer', () => one.watched.leases.has('10.5.2.0-24'));
+    expect(one.warnings).toEqual([]);
+    expect(one.watched.snapshots).toBe(1);
+  });
+
+  test('an authority that is replaced is taken from its file, without a lost lease', async () => {
+    using own = new LoopbackCertificates();
+    server = await EtcdServer.start({ tls: { certificates: own } });
+    const ca = own.file('used-ca.crt');
+    copyFileSync(own.file('ca.crt'), ca);
+    const one = host({ tls: { ca } });
+    await one.acquire();
+    await one.sees('host-1');
+    // The server first, as the harder order: until the file has changed nobody may be talked to.
+    own.makeAuthority('successor');
+    own.issue('server', 'successor', 'IP:127.0.0.1,DNS:localhost');
+    await server.members[0].stop();
+    server.members[0].start();
+    await until('it is said', () => one.warnings.some((line) => /certificate/.test(line)));
+    expect([...one.watched.leases.keys()]).toEqual(['host-1']);
+    copyFileSync(own.file('successor.crt'), ca);
+    // etcdctl trusts that file.
+    copyFileSync(own.file('successor.crt'), own.file('ca.crt'));
+    await server.put(`${SUBNETS}10.5.2.0-24`, '{"PublicIP":"192.0.2.2"}');
+    await one.sees('host-1', '10.5.2.0-24');
+    await one.noProblem();
+    expect(one.watched.snapshots).toBe(1);
+    await one.manager.close();
+  });
+
   test('a certificate that is missing at first is waited for', async () => {
     server = await EtcdServer.start({ tls: { certificates, clientAuth: true } });
     const cert = certificates.file('later.crt');

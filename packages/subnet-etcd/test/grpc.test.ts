@@ -160,6 +160,19 @@ describe('calls', () => {
     expect(sessions.length).toBe(2);
   });
 
+  test('of many answers are told when their connection is left, unless they were ended before', async () => {
+    const heard: string[] = [];
+    const connection = await connect();
+    const handlers = (name: string): Parameters<typeof connection.stream>[2] => ({
+      message: () => undefined,
+      ended: (error) => heard.push(`${name}: ${error?.code} ${error?.details}`),
+    });
+    connection.stream(ECHO, {}, handlers('one')).write('hello');
+    connection.stream(ECHO, {}, handlers('two')).cancel();
+    connection.leave();
+    expect(heard).toEqual(['one: 14 the connection was left']);
+  });
+
   test('a server that is about to go is asked nothing more', async () => {
     answer = says({ 'grpc-status': '0' }, 'hi');
     const connection = await connect();

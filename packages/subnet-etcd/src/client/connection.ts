@@ -22,9 +22,16 @@ export interface CallOptions {
  */
 const PLAIN_LINKS = new SharedLinks();
 
+/** A call of many questions and answers. */
+export interface Stream<Request> {
+  write(request: Request): void;
+  /** Ends it; nothing is told any more. */
+  cancel(): void;
+}
+
 /** One connection to one member of etcd, with the certificates that were there when it was made. */
 export class Connection {
-  readonly #streams = new Set<{ cancel(): void }>();
+  readonly #streams = new Set<{ fail(error: RpcError): void }>();
   #closed = false;
 
   /** HTTP/2 is loaded when the first connection is made, which no agent on a store without one ever does. */
@@ -69,12 +76,12 @@ export class Connection {
     return this.#ask(method, request, options, true);
   }
 
-  /** Many questions and answers, until the connection is closed. @throws RpcError when it is */
+  /** Many questions and answers, until the connection is closed: that ends it, too. @throws RpcError when it is closed */
   stream<Request, Response>(
     method: Method<Request, Response>,
     headers: Headers,
     handlers: CallHandlers<Response>,
-  ): Call<Request, Response> {
+  ): Stream<Request> {
     const call = this.#call(method, headers, {
       message: (message) => handlers.message(message),
       ended: (error) => {
@@ -83,15 +90,20 @@ export class Connection {
       },
     });
     this.#streams.add(call);
-    return call;
+    return {
+      write: (request) => call.write(request),
+      cancel: () => {
+        this.#streams.delete(call);
+        call.cancel();
+      },
+    };
   }
 
-  /** Ends all streams; questions under way still get their answers. */
+  /** Ends all streams, and tells them; questions under way still get their answers. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const stream of this.#streams) stream.cancel();
-    this.#streams.clear();
+    for (const stream of [...this.#streams]) stream.fail(new RpcError(STATUS.unavailable, 'the connection was left'));
     this.share.close();
   }
 

@@ -1,7 +1,14 @@
 import type { Clock, Logger } from '@overlay/core';
 import { abortError, errorCode, errorText, OverlayError, throwIfAborted } from '@overlay/core';
 import { RpcError, STATUS } from '../grpc/rpc-error.js';
-import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse, WatchCreateRequest } from '../rpc/messages.js';
+import type {
+  RangeRequest,
+  RangeResponse,
+  TxnRequest,
+  TxnResponse,
+  WatchCreateRequest,
+  WatchResponse,
+} from '../rpc/messages.js';
 import type { Grant, Method } from '../rpc/methods.js';
 import { LEASE_GRANT, LEASE_KEEP_ALIVE, LEASE_REVOKE, RANGE, TXN } from '../rpc/methods.js';
 import { Connection } from './connection.js';
@@ -100,26 +107,21 @@ export class EtcdClient {
     return this.#attempt(
       attempt,
       this.#options.timeoutMs,
-      async (connection, { headers }) =>
-        new WatchStream(connection, { ...headers, hasleader: 'true' }, request, {
-          response: (response) => handlers.response(response),
-          ended: (error) => {
-            if (isTokenRefused(error)) this.#token.refused();
-            else if (isConnectionTrouble(error)) this.#leave(connection);
+      async (connection, { headers }) => {
+        const leave = (): void => this.#leave(connection);
+        const refuseToken = (): void => this.#token.refused();
+        const told = {
+          response: (response: WatchResponse): void => handlers.response(response),
+          ended: (error: RpcError): void => {
+            if (isTokenRefused(error)) refuseToken();
+            else if (isConnectionTrouble(error)) leave();
             handlers.ended(storeError(attempt.what, connection.endpoint.text, error));
           },
-        }),
+        };
+        const doubts = { leave, refuseToken };
+        return new WatchStream(connection, { ...headers, hasleader: 'true' }, request, told, doubts);
+      },
     );
-  }
-
-  /** Gives up the member in use: it does not do what it should. */
-  leave(): void {
-    if (this.#current !== undefined) this.#leave(this.#current);
-  }
-
-  /** Asks for a new token next time: etcd may refuse a watch for an old one without saying so. */
-  renewToken(): void {
-    this.#token.refused();
   }
 
   close(): void {

@@ -63,9 +63,16 @@ export class Call<Request, Response> {
     if (this.#settle()) this.#stream.close(CANCEL);
   }
 
+  /** Ends it on this side, and tells that it ended so. */
+  fail(error: RpcError): void {
+    if (!this.#settle()) return;
+    this.#stream.close(CANCEL);
+    this.#handlers.ended(error);
+  }
+
   #begin(headers: IncomingHttpHeaders): void {
     const status = (headers as { readonly ':status'?: number })[':status'];
-    if (status !== 200) this.#fail(new RpcError(STATUS.unavailable, `it answers with the HTTP status ${status}`));
+    if (status !== 200) this.fail(new RpcError(STATUS.unavailable, `it answers with the HTTP status ${status}`));
     // An answer without messages is one block of headers, with the status among them.
     else if (headers['grpc-status'] !== undefined) this.#takeStatus(headers);
   }
@@ -83,18 +90,12 @@ export class Call<Request, Response> {
         if (!this.#isOver()) this.#handlers.message(decoded);
       }
     } catch (error) {
-      this.#fail(error instanceof RpcError ? error : new RpcError(STATUS.internal, String(error), { cause: error }));
+      this.fail(error instanceof RpcError ? error : new RpcError(STATUS.internal, String(error), { cause: error }));
     }
   }
 
   #late(timeoutMs: number): void {
-    this.#fail(new RpcError(STATUS.deadlineExceeded, `no answer within ${timeoutMs} ms`));
-  }
-
-  #fail(error: RpcError): void {
-    if (!this.#settle()) return;
-    this.#stream.close(CANCEL);
-    this.#handlers.ended(error);
+    this.fail(new RpcError(STATUS.deadlineExceeded, `no answer within ${timeoutMs} ms`));
   }
 
   #finish(): void {

@@ -51,9 +51,9 @@ export class FollowedWatch {
         response: (response: WatchResponse) => this.#heard(response),
         ended: (error: Error) => this.#settle?.reject(error),
       };
-      this.#listen();
       this.#stream = await client.watch(request, handlers, { what, signal });
       if (this.#ending !== undefined) return this.#ending;
+      this.#listen();
       return await over;
     } finally {
       this.#cancelTimer?.();
@@ -84,7 +84,7 @@ export class FollowedWatch {
   #refused(reason: string, what: string): void {
     const { client } = this.#options;
     // etcd gives the same reason for a token that has expired.
-    client.renewToken();
+    this.#stream?.refuseToken();
     const start = `${what}: etcd at ${client.name}`;
     const text = /permission denied/i.test(reason)
       ? refusal(start)
@@ -121,9 +121,9 @@ export class FollowedWatch {
     this.#cancelTimer?.();
     this.#cancelTimer = clock.after(timeoutMs, () => {
       if (signal.aborted) return this.#settle?.reject(abortError(what, signal));
-      client.leave();
       const text = `${what}: etcd at ${client.name} says nothing any more`;
       this.#settle?.reject(new OverlayError('OVERLAY_STORE_UNAVAILABLE', text));
+      this.#stream?.leave();
     });
   }
 }

@@ -30,4 +30,8 @@ export class LoopbackCertificates extends Certificates {
   dispose(): void {
     rmSync(this.directory, { recursive: true, force: true });
   }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }
