@@ -2,6 +2,7 @@ import type { Clock, Logger } from '@overlay/core';
 import { OverlayError, silentLogger, systemClock } from '@overlay/core';
 import type { Endpoint } from './client/endpoint.js';
 import { parseEndpoint } from './client/endpoint.js';
+import type { EtcdConnections } from './client/etcd-connections.js';
 import type { Password } from './client/password.js';
 import type { TlsFiles } from './client/tls-files.js';
 import type { User } from './client/token.js';
@@ -35,6 +36,8 @@ export interface EtcdSubnetManagerOptions {
   readonly confirmMs?: number;
   /** Milliseconds between two looks at the certificate files. 30 s unless told. */
   readonly certificateMs?: number;
+  /** To share connections with the other managers that are given the same; each has its own unless told. */
+  readonly connections?: EtcdConnections;
 }
 
 /** The options with their defaults. */
@@ -50,13 +53,14 @@ export interface CompleteOptions {
   readonly timeoutMs: number;
   readonly confirmMs: number;
   readonly certificateMs: number;
+  readonly connections?: EtcdConnections;
 }
 
 /** @throws OverlayError `OVERLAY_OPTION_INVALID` with the `key` that is wrong */
 export function completeOptions(options: EtcdSubnetManagerOptions): CompleteOptions {
   const { prefix = '/coreos.com/network', tls = {}, username, password, ttlSeconds = 86_400 } = options;
   const { timeoutMs = 5_000, confirmMs = 30_000, certificateMs = 30_000, renewMarginMs = 0 } = options;
-  const { clock = systemClock, logger = silentLogger } = options;
+  const { clock = systemClock, logger = silentLogger, connections } = options;
   if (options.endpoints.length === 0) throw invalid('endpoints', 'at least one', options.endpoints);
   const anyTls = tls.ca !== undefined || tls.cert !== undefined;
   const endpoints = options.endpoints.map((text) => parseEndpoint(text, anyTls));
@@ -80,6 +84,7 @@ export function completeOptions(options: EtcdSubnetManagerOptions): CompleteOpti
     ttlSeconds: Math.round(ttlSeconds),
     renewMarginMs,
     ...(user && { user }),
+    ...(connections && { connections }),
   };
 }
 

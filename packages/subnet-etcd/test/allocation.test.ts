@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { NetConf, OwnLeaseState } from '@overlay/core';
 import { parseNetConf } from '@overlay/core';
-import { EtcdSubnetManager } from '@overlay/subnet-etcd';
+import { EtcdConnections, EtcdSubnetManager } from '@overlay/subnet-etcd';
 import { firstValueFrom } from 'rxjs';
 import { describeWithEtcd } from './support/etcd-binaries.js';
 import { attributesOf, SUBNETS } from './support/etcd-host.js';
@@ -33,9 +33,10 @@ describeWithEtcd('all at once', () => {
 
   /** Has so many hosts, each with a manager of its own, ask in the same moment. */
   async function acquireAll(count: number, netConf: NetConf): Promise<{ states: OwnLeaseState[]; perSecond: number }> {
+    const connections = new EtcdConnections();
     managers = Array.from(
       { length: count },
-      () => new EtcdSubnetManager({ endpoints: server.urls, timeoutMs: 30_000 }),
+      () => new EtcdSubnetManager({ endpoints: server.urls, timeoutMs: 30_000, connections }),
     );
     const { signal } = new AbortController();
     setMaxListeners(0, signal);

@@ -6,6 +6,7 @@ import { until } from '@overlay/core/testing';
 import { parseEndpoint } from '../dist/client/endpoint.js';
 import { Connection } from '../dist/client/connection.js';
 import { frame, FrameReader } from '../dist/grpc/framing.js';
+import { SharedLinks } from '../dist/grpc/shared-links.js';
 import type { Method } from '../dist/rpc/methods.js';
 
 const texts = (chunks: readonly Buffer[], reader = new FrameReader()): string[] =>
@@ -69,9 +70,9 @@ describe('calls', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  async function connect(): Promise<Connection> {
+  async function connect(links?: SharedLinks): Promise<Connection> {
     const endpoint = parseEndpoint(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, false);
-    const connection = await Connection.open(endpoint, { ca: null, cert: null, key: null });
+    const connection = await Connection.open(endpoint, { ca: null, cert: null, key: null }, links);
     open.push(connection);
     return connection;
   }
@@ -147,17 +148,21 @@ describe('calls', () => {
     await expect(ask(20_000, connection)).rejects.toMatchObject({ code: 14 });
   });
 
-  test('of one process share a connection, until it is said to be a bad one', async () => {
+  test('share a connection where their callers do, until it is said to be a bad one', async () => {
     answer = says({ 'grpc-status': '0' }, 'hi');
-    const [one, two] = [await connect(), await connect()];
+    const links = new SharedLinks();
+    const [one, two] = [await connect(links), await connect(links)];
     await Promise.all([ask(20_000, one), ask(20_000, two)]);
     expect(sessions.length).toBe(1);
     one.close();
     expect(await ask(20_000, two)).toBe('hi');
     two.leave();
-    const three = await connect();
+    const three = await connect(links);
     expect(await ask(20_000, three)).toBe('hi');
     expect(sessions.length).toBe(2);
+    // Nobody else is drawn in.
+    expect(await ask(20_000, await connect())).toBe('hi');
+    expect(sessions.length).toBe(3);
   });
 
   test('of many answers are told when their connection is left, unless they were ended before', async () => {

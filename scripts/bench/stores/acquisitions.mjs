@@ -33,8 +33,9 @@ function cpuMs(pid) {
 
 /** A share of the hosts, in a process of its own: makes the managers, says so, and lets them ask when it is told to. */
 async function share({ from, to, endpoint, prefix, netConf }) {
-  const { EtcdSubnetManager } = await load('subnet-etcd');
+  const { EtcdConnections, EtcdSubnetManager } = await load('subnet-etcd');
   const { parseNetConf } = await load('core');
+  const connections = new EtcdConnections();
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
   const conf = parseNetConf(JSON.stringify(netConf));
@@ -42,7 +43,7 @@ async function share({ from, to, endpoint, prefix, netConf }) {
   const hosts = numbers.map((n) => ({
     hostId: `host-${n}`,
     attributes: { backendType: 'host-gw', ipv4: { publicIP: `172.16.${n >> 8}.${n & 255}` } },
-    manager: new EtcdSubnetManager({ endpoints: [endpoint], prefix, timeoutMs: 60_000 }),
+    manager: new EtcdSubnetManager({ endpoints: [endpoint], prefix, timeoutMs: 60_000, connections }),
   }));
   process.send('made');
   await new Promise((resolve) => process.once('message', resolve));

@@ -4,7 +4,7 @@ import type { Headers } from '../grpc/link.js';
 import { Link } from '../grpc/link.js';
 import { RpcError, STATUS } from '../grpc/rpc-error.js';
 import type { Share } from '../grpc/shared-links.js';
-import { SharedLinks } from '../grpc/shared-links.js';
+import type { SharedLinks } from '../grpc/shared-links.js';
 import type { Method } from '../rpc/methods.js';
 import type { Endpoint } from './endpoint.js';
 import type { TlsContents } from './tls-files.js';
@@ -15,12 +15,6 @@ export interface CallOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
-
-/**
- * Without TLS a connection is nobody's in particular: who asks is told by each call. So those that one process has to one
- * member are one. Nothing else is shared, and what fails is not shared any longer.
- */
-const PLAIN_LINKS = new SharedLinks();
 
 /** A call of many questions and answers. */
 export interface Stream<Request> {
@@ -34,11 +28,17 @@ export class Connection {
   readonly #streams = new Set<{ fail(error: RpcError): void }>();
   #closed = false;
 
-  /** HTTP/2 is loaded when the first connection is made, which no agent on a store without one ever does. */
-  static async open(endpoint: Endpoint, tls: TlsContents): Promise<Connection> {
+  /**
+   * HTTP/2 is loaded when the first connection is made, which no agent on a store without one ever does.
+   *
+   * @param links for connections without TLS, which are nobody's in particular: who asks is told by each call
+   */
+  static async open(endpoint: Endpoint, tls: TlsContents, links?: SharedLinks): Promise<Connection> {
     const http2 = await import('node:http2');
     const make = (): Link => new Link(http2, endpoint, tls);
-    if (!endpoint.secure) return new Connection(endpoint, tls, PLAIN_LINKS.open(endpoint.authority, make));
+    if (!endpoint.secure && links !== undefined) {
+      return new Connection(endpoint, tls, links.open(endpoint.authority, make));
+    }
     const link = make();
     return new Connection(endpoint, tls, { link, doubt: () => undefined, close: () => link.close() });
   }

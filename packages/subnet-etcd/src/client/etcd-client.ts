@@ -13,6 +13,8 @@ import type { Grant, Method } from '../rpc/methods.js';
 import { LEASE_GRANT, LEASE_KEEP_ALIVE, LEASE_REVOKE, RANGE, TXN } from '../rpc/methods.js';
 import { Connection } from './connection.js';
 import type { Endpoint } from './endpoint.js';
+import type { EtcdConnections } from './etcd-connections.js';
+import { linksOf } from './etcd-connections.js';
 import { isConnectionTrouble, isTokenRefused, storeError } from './failure.js';
 import type { TlsFiles } from './tls-files.js';
 import { readTlsFiles, sameTlsContents } from './tls-files.js';
@@ -31,6 +33,8 @@ export interface EtcdClientOptions {
   readonly timeoutMs: number;
   /** Milliseconds between two looks at the certificate files. */
   readonly certificateMs: number;
+  /** What this client shares with others. */
+  readonly connections?: EtcdConnections;
 }
 
 /** What is to be said when something fails, and what ends it. */
@@ -183,9 +187,10 @@ export class EtcdClient {
   }
 
   async #connect(): Promise<Connection> {
-    const { endpoints, tls } = this.#options;
+    const { endpoints, tls, connections } = this.#options;
     const endpoint = endpoints[this.#at % endpoints.length];
-    const connection = await Connection.open(endpoint, await readTlsFiles(endpoint.secure ? tls : {}));
+    const files = await readTlsFiles(endpoint.secure ? tls : {});
+    const connection = await Connection.open(endpoint, files, connections && linksOf(connections));
     if (this.#closing.signal.aborted) connection.close();
     else this.#scheduleLook(connection);
     return (this.#current = connection);
