@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '@overlay/core';
 import { abortError, errorCode, errorText, OverlayError, throwIfAborted } from '@overlay/core';
+import type { Headers } from '../grpc/link.js';
 import { RpcError, STATUS } from '../grpc/rpc-error.js';
 import type {
   RangeRequest,
@@ -62,7 +63,7 @@ export class EtcdClient {
 
   constructor(options: EtcdClientOptions) {
     this.#options = options;
-    this.#token = new TokenKeeper(options.user);
+    this.#token = new TokenKeeper(options.user, options.clock);
     // Hosts of one cluster spread over its members.
     this.#at = Math.floor(Math.random() * options.endpoints.length);
   }
@@ -113,7 +114,7 @@ export class EtcdClient {
       this.#options.timeoutMs,
       async (connection, { headers }) => {
         const leave = (): void => this.#leave(connection);
-        const refuseToken = (): void => this.#token.refused();
+        const refuseToken = (): void => this.#token.refused(headers);
         const told = {
           response: (response: WatchResponse): void => handlers.response(response),
           ended: (error: RpcError): void => {
@@ -152,10 +153,11 @@ export class EtcdClient {
       throwIfAborted(what, signal);
       const connection = await this.#connected(what);
       throwIfAborted(what, signal);
+      let headers: Headers | undefined;
       try {
         // Others may wait for the same token: it is not this caller's to stop.
         const asking = { timeoutMs: this.#options.timeoutMs, signal: this.#closing.signal };
-        const headers = await this.#token.headers(connection, asking);
+        headers = await this.#token.headers(connection, asking);
         return await run(connection, { headers, timeoutMs, signal });
       } catch (thrown) {
         if (signal.aborted) throw abortError(what, signal);
@@ -163,7 +165,7 @@ export class EtcdClient {
         const error =
           thrown instanceof RpcError ? thrown : new RpcError(STATUS.internal, errorText(thrown), { cause: thrown });
         if (isTokenRefused(error)) {
-          this.#token.refused();
+          if (headers !== undefined) this.#token.refused(headers);
           if (round === 1 && this.#options.user !== undefined) continue;
         } else if (isConnectionTrouble(error)) {
           this.#leave(connection);

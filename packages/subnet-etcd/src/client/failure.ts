@@ -21,6 +21,11 @@ export function isTokenRefused({ code, details }: RpcError): boolean {
   return code === STATUS.unauthenticated || /invalid auth token|auth store is old|user name is empty/.test(details);
 }
 
+/** The answer to a user or a password that is wrong. */
+export function isPasswordRefused({ code, details }: RpcError): boolean {
+  return code === STATUS.invalidArgument && /authentication failed/.test(details);
+}
+
 /** The answer to a password when the cluster has no users at all. */
 export function isAuthDisabled({ code, details }: RpcError): boolean {
   return code === STATUS.failedPrecondition && /authentication is not enabled/.test(details);
