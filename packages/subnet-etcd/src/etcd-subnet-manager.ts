@@ -47,12 +47,12 @@ export class EtcdSubnetManager implements SubnetManager {
   /** @throws OverlayError `OVERLAY_OPTION_INVALID` */
   constructor(options: EtcdSubnetManagerOptions) {
     this.#options = completeOptions(options);
-    const { clock, logger, confirmMs, timeoutMs } = this.#options;
+    const { clock, logger, confirmMs } = this.#options;
     this.#keys = new StoreKeys(this.#options.prefix);
     this.#client = new EtcdClient(this.#options);
     this.#agent = { agent: randomUUID(), since: clock.now() };
     const [client, keys] = [this.#client, this.#keys];
-    this.#view = new LeaseView({ client, keys, clock, logger, confirmMs, timeoutMs });
+    this.#view = new LeaseView({ client, keys, clock, logger, confirmMs });
     this.config$ = storedConfig(this.#view, keys).pipe(
       takeUntil(this.#life.ended$),
       share({ connector: () => new ReplaySubject<ConfigEvent>(1), resetOnRefCountZero: true }),

@@ -27,11 +27,14 @@ export interface EtcdSubnetManagerOptions {
   readonly renewMarginMs?: number;
   readonly clock?: Clock;
   readonly logger?: Logger;
-  /** Milliseconds until a question that etcd does not answer counts as lost; a list may take three times that. 5 s. */
+  /**
+   * Milliseconds for which nothing may be heard of a question to etcd, three times as many for lists and transactions; then
+   * it counts as lost. 5 s unless told. As long as answers take longer, twice as long with each one, up to four times.
+   */
   readonly timeoutMs?: number;
   /**
    * Milliseconds between two signs of life of the watch, events or answers to a question of ours. 30 s unless told. One
-   * that then stays silent for `timeoutMs` is given up for another member.
+   * that then stays silent for as long as a question may (`timeoutMs`) is given up for another member.
    */
   readonly confirmMs?: number;
   /** Milliseconds between two looks at the certificate files. 30 s unless told. */

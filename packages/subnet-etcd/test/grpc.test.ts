@@ -133,6 +133,39 @@ describe('calls', () => {
     expect(ended).toEqual([8]);
   });
 
+  test('go on as long as an answer comes in pieces', async () => {
+    const whole = frame(Buffer.from('a long answer'));
+    const silenceMs = 600;
+    answer = (stream) => {
+      stream.respond({ ':status': 200 }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      const send = (at: number): void => {
+        stream.write(whole.subarray(at, at + 2));
+        if (at + 2 >= whole.length) stream.end();
+        else setTimeout(() => send(at + 2), silenceMs / 4);
+      };
+      send(0);
+    };
+    const began = performance.now();
+    const asking = (await connect()).unary(ECHO, 'hello', { ...{ headers: {}, long: true, signal }, timeoutMs: silenceMs });
+    expect(await asking).toBe('a long answer');
+    expect(performance.now() - began).toBeGreaterThan(silenceMs);
+    expect(asked[0]).not.toHaveProperty('grpc-timeout');
+  });
+
+  test('are answered though their time was over before this process came to read', async () => {
+    const silenceMs = 100;
+    answer = (stream) => {
+      says({ 'grpc-status': '0' }, 'hi')(stream);
+      // What is written has left when this runs; nothing of it is read meanwhile.
+      setImmediate(() => {
+        const end = performance.now() + 2 * silenceMs;
+        while (performance.now() < end);
+      });
+    };
+    expect(await ask(silenceMs)).toBe('hi');
+  });
+
   test('end when their caller gives up', async () => {
     const stop = new AbortController();
     answer = () => stop.abort();

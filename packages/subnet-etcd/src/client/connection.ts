@@ -1,6 +1,6 @@
 import { abortError } from '@overlay/core';
 import type { Call, CallHandlers } from '../grpc/call.js';
-import type { Headers } from '../grpc/link.js';
+import type { CallLimit, Headers } from '../grpc/link.js';
 import { Link } from '../grpc/link.js';
 import { RpcError, STATUS } from '../grpc/rpc-error.js';
 import type { Share } from '../grpc/shared-links.js';
@@ -12,7 +12,10 @@ import type { TlsContents } from './tls-files.js';
 /** How a call is made. */
 export interface CallOptions {
   readonly headers: Headers;
+  /** Milliseconds for which nothing may be heard. */
   readonly timeoutMs: number;
+  /** The answer may come in many pieces: as long as they come it may take as long as it does. */
+  readonly long?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -116,7 +119,7 @@ export class Connection {
   #ask<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
-    { headers, timeoutMs, signal }: CallOptions,
+    { headers, timeoutMs, long = false, signal }: CallOptions,
     onlyFirst: boolean,
   ): Promise<Response> {
     return new Promise((resolve, reject) => {
@@ -137,7 +140,7 @@ export class Connection {
         },
         ended: done,
       };
-      const call = this.#call(method, headers, handlers, timeoutMs);
+      const call = this.#call(method, headers, handlers, { silenceMs: timeoutMs, long });
       const stopped = (): void => {
         call.cancel();
         done();
@@ -151,9 +154,9 @@ export class Connection {
     method: Method<Request, Response>,
     headers: Headers,
     handlers: CallHandlers<Response>,
-    timeoutMs?: number,
+    limit?: CallLimit,
   ): Call<Request, Response> {
     if (!this.usable) throw new RpcError(STATUS.unavailable, 'the connection was lost');
-    return this.share.link.call(method, headers, handlers, timeoutMs);
+    return this.share.link.call(method, headers, handlers, limit);
   }
 }

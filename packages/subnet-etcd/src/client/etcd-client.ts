@@ -12,11 +12,13 @@ import type {
 } from '../rpc/messages.js';
 import type { Grant, Method } from '../rpc/methods.js';
 import { LEASE_GRANT, LEASE_KEEP_ALIVE, LEASE_REVOKE, RANGE, TXN } from '../rpc/methods.js';
+import type { CallOptions } from './connection.js';
 import { Connection } from './connection.js';
 import type { Endpoint } from './endpoint.js';
 import type { EtcdConnections } from './etcd-connections.js';
 import { linksOf } from './etcd-connections.js';
 import { isConnectionTrouble, isTokenRefused, storeError } from './failure.js';
+import { TimeLimit } from './time-limit.js';
 import type { TlsFiles } from './tls-files.js';
 import { readTlsFiles, sameTlsContents } from './tls-files.js';
 import type { User } from './token.js';
@@ -30,7 +32,7 @@ export interface EtcdClientOptions {
   readonly user?: User;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Milliseconds until a question without an answer counts as lost. */
+  /** Milliseconds until a question of which nothing is heard counts as lost; longer while that happens in a row. */
   readonly timeoutMs: number;
   /** Milliseconds between two looks at the certificate files. */
   readonly certificateMs: number;
@@ -44,8 +46,19 @@ interface Attempt {
   readonly signal: AbortSignal;
 }
 
-/** A list of many thousands of leases may take this many times as long as a small question. */
+/** Until a list of many thousands of leases begins it may take this many times as long as an answer to a small question. */
 const LIST_FACTOR = 3;
+
+/** How a question is asked. */
+interface Asking {
+  /** How many times the usual limit nothing may be heard. 1 unless told. */
+  readonly times?: number;
+  /** As of {@link CallOptions}. */
+  readonly long?: boolean;
+}
+
+const SMALL: Asking = {};
+const LIST: Asking = { times: LIST_FACTOR, long: true };
 
 /**
  * A client of etcd's v3 API, as much of it as leases need. It holds one connection, to one member; when that fails it
@@ -53,6 +66,9 @@ const LIST_FACTOR = 3;
  * question whose token was refused: whoever asks knows best what to do meanwhile.
  */
 export class EtcdClient {
+  /** How long may pass until something is heard, with all of this client's questions in view. */
+  readonly limit: TimeLimit;
+
   readonly #options: EtcdClientOptions;
   readonly #token: TokenKeeper;
   #at: number;
@@ -63,6 +79,7 @@ export class EtcdClient {
 
   constructor(options: EtcdClientOptions) {
     this.#options = options;
+    this.limit = new TimeLimit(options.timeoutMs);
     this.#token = new TokenKeeper(options.user, options.clock);
     // Hosts of one cluster spread over its members.
     this.#at = Math.floor(Math.random() * options.endpoints.length);
@@ -74,17 +91,12 @@ export class EtcdClient {
   }
 
   range(request: RangeRequest, attempt: Attempt): Promise<RangeResponse> {
-    return this.#call(
-      RANGE,
-      request,
-      attempt,
-      this.#options.timeoutMs * (request.rangeEnd === undefined ? 1 : LIST_FACTOR),
-    );
+    return this.#call(RANGE, request, attempt, request.rangeEnd === undefined ? SMALL : LIST);
   }
 
   /** Does the operations if all comparisons hold. After an error it may have been done all the same. */
   txn(request: TxnRequest, attempt: Attempt): Promise<TxnResponse> {
-    return this.#call(TXN, request, attempt, this.#options.timeoutMs * LIST_FACTOR);
+    return this.#call(TXN, request, attempt, LIST);
   }
 
   grant(ttl: number, attempt: Attempt): Promise<Grant> {
@@ -93,7 +105,7 @@ export class EtcdClient {
 
   /** The lease's whole time to live, which begins anew, in seconds; 0 when there is no such lease. */
   async keepAlive(id: bigint, attempt: Attempt): Promise<number> {
-    const { ttl } = await this.#attempt(attempt, this.#options.timeoutMs, (connection, options) =>
+    const { ttl } = await this.#ask(attempt, SMALL, (connection, options) =>
       connection.first(LEASE_KEEP_ALIVE, { id }, options),
     );
     return Math.max(ttl, 0);
@@ -111,7 +123,7 @@ export class EtcdClient {
   watch(request: WatchCreateRequest, handlers: WatchHandlers, attempt: Attempt): Promise<WatchStream> {
     return this.#attempt(
       attempt,
-      this.#options.timeoutMs,
+      // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is to be a rejection
       async (connection, { headers }) => {
         const leave = (): void => this.#leave(connection);
         const refuseToken = (): void => this.#token.refused(headers);
@@ -139,24 +151,38 @@ export class EtcdClient {
     method: Method<Request, Response>,
     request: Request,
     attempt: Attempt,
-    timeoutMs = this.#options.timeoutMs,
+    asking = SMALL,
   ): Promise<Response> {
-    return this.#attempt(attempt, timeoutMs, (connection, options) => connection.unary(method, request, options));
+    return this.#ask(attempt, asking, (connection, options) => connection.unary(method, request, options));
+  }
+
+  #ask<T>(
+    attempt: Attempt,
+    { times = 1, long = false }: Asking,
+    run: (connection: Connection, options: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    const { clock } = this.#options;
+    return this.#attempt(attempt, async (connection, options) => {
+      const from = clock.elapsed();
+      const answer = await run(connection, { ...options, timeoutMs: options.timeoutMs * times, long });
+      this.limit.answered(clock.elapsed() - from);
+      return answer;
+    });
   }
 
   async #attempt<T>(
     { what, signal }: Attempt,
-    timeoutMs: number,
-    run: (connection: Connection, options: Parameters<Connection['unary']>[2]) => Promise<T>,
+    run: (connection: Connection, options: CallOptions) => Promise<T>,
   ): Promise<T> {
     for (let round = 1; ; round++) {
       throwIfAborted(what, signal);
       const connection = await this.#connected(what);
       throwIfAborted(what, signal);
       let headers: Headers | undefined;
+      const { factor, ms: timeoutMs } = this.limit;
       try {
         // Others may wait for the same token: it is not this caller's to stop.
-        const asking = { timeoutMs: this.#options.timeoutMs, signal: this.#closing.signal };
+        const asking = { timeoutMs, signal: this.#closing.signal };
         headers = await this.#token.headers(connection, asking);
         return await run(connection, { headers, timeoutMs, signal });
       } catch (thrown) {
@@ -164,6 +190,7 @@ export class EtcdClient {
         if (errorCode(thrown)?.startsWith('OVERLAY_') === true) throw thrown;
         const error =
           thrown instanceof RpcError ? thrown : new RpcError(STATUS.internal, errorText(thrown), { cause: thrown });
+        if (error.code === STATUS.deadlineExceeded) this.limit.passed(factor);
         if (isTokenRefused(error)) {
           if (headers !== undefined) this.#token.refused(headers);
           if (round === 1 && this.#options.user !== undefined) continue;

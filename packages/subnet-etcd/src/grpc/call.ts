@@ -1,5 +1,6 @@
 import type { ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import type { Method } from '../rpc/methods.js';
+import { afterReading } from './after-reading.js';
 import { frame, FrameReader } from './framing.js';
 import { RpcError, STATUS } from './rpc-error.js';
 
@@ -20,13 +21,16 @@ export class Call<Request, Response> {
   readonly #handlers: CallHandlers<Response>;
   readonly #frames = new FrameReader();
   readonly #timer: NodeJS.Timeout | undefined;
+  #cancelLook: (() => void) | undefined;
+  /** How often anything was heard of it. */
+  #heard = 0;
   /** What the server says about the end, as soon as it has. */
   #status: RpcError | 'ok' | undefined;
   #trouble: Error | undefined;
   #over = false;
 
   /**
-   * @param timeoutMs until it has to have ended; no limit unless given
+   * @param silenceMs how long nothing may be heard of it; no limit unless given
    * @param gone told once, however it ends, before anybody else is told
    */
   constructor(
@@ -34,12 +38,12 @@ export class Call<Request, Response> {
     method: Method<Request, Response>,
     handlers: CallHandlers<Response>,
     private readonly gone: () => void,
-    timeoutMs?: number,
+    silenceMs?: number,
   ) {
     this.#stream = stream;
     this.#method = method;
     this.#handlers = handlers;
-    if (timeoutMs !== undefined) this.#timer = setTimeout(() => this.#late(timeoutMs), timeoutMs);
+    if (silenceMs !== undefined) this.#timer = setTimeout(() => this.#doubt(silenceMs), silenceMs);
     stream.on('response', (headers) => this.#begin(headers));
     stream.on('data', (chunk: Buffer) => this.#take(chunk));
     stream.on('trailers', (headers: IncomingHttpHeaders) => this.#takeStatus(headers));
@@ -71,6 +75,7 @@ export class Call<Request, Response> {
   }
 
   #begin(headers: IncomingHttpHeaders): void {
+    this.#hear();
     const status = (headers as { readonly ':status'?: number })[':status'];
     if (status !== 200) this.fail(new RpcError(STATUS.unavailable, `it answers with the HTTP status ${status}`));
     // An answer without messages is one block of headers, with the status among them.
@@ -84,6 +89,7 @@ export class Call<Request, Response> {
 
   #take(chunk: Buffer): void {
     if (this.#over) return;
+    this.#hear();
     try {
       for (const message of this.#frames.take(chunk)) {
         const decoded = this.#method.decode(message);
@@ -94,8 +100,17 @@ export class Call<Request, Response> {
     }
   }
 
-  #late(timeoutMs: number): void {
-    this.fail(new RpcError(STATUS.deadlineExceeded, `no answer within ${timeoutMs} ms`));
+  #hear(): void {
+    this.#heard++;
+    this.#timer?.refresh();
+  }
+
+  #doubt(silenceMs: number): void {
+    const heard = this.#heard;
+    this.#cancelLook = afterReading(() => {
+      if (this.#heard !== heard) return;
+      this.fail(new RpcError(STATUS.deadlineExceeded, `nothing is heard for ${silenceMs} ms`));
+    });
   }
 
   #finish(): void {
@@ -117,6 +132,7 @@ export class Call<Request, Response> {
     if (this.#over) return false;
     this.#over = true;
     clearTimeout(this.#timer);
+    this.#cancelLook?.();
     this.gone();
     return true;
   }

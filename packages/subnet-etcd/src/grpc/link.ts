@@ -17,6 +17,14 @@ const PONG_MS = 10_000;
 /** What is sent with a call beside its messages. */
 export type Headers = Readonly<Record<string, string>>;
 
+/** How long a call may take. */
+export interface CallLimit {
+  /** Milliseconds for which nothing may be heard of it. */
+  readonly silenceMs: number;
+  /** Its answer may come in many pieces: the server is told no time by which it has to have ended. */
+  readonly long?: boolean;
+}
+
 /** One connection of HTTP/2 to one member of etcd, for as many calls as one likes. */
 export class Link {
   readonly #session: Http2.ClientHttp2Session;
@@ -48,12 +56,12 @@ export class Link {
     return !this.#closed && !this.#session.closed && !this.#session.destroyed;
   }
 
-  /** @param timeoutMs until it has to have ended; no limit unless given */
+  /** @param limit none unless given */
   call<Request, Response>(
     method: Method<Request, Response>,
     headers: Headers,
     handlers: CallHandlers<Response>,
-    timeoutMs?: number,
+    limit?: CallLimit,
   ): Call<Request, Response> {
     const stream = this.#session.request({
       ':method': 'POST',
@@ -61,11 +69,11 @@ export class Link {
       ':path': method.path,
       'content-type': 'application/grpc',
       te: 'trailers',
-      ...(timeoutMs !== undefined && { 'grpc-timeout': `${Math.ceil(timeoutMs)}m` }),
+      ...(limit !== undefined && limit.long !== true && { 'grpc-timeout': `${Math.ceil(limit.silenceMs)}m` }),
       ...headers,
     });
     this.#calls++;
-    return new Call(stream, method, handlers, () => this.#ended(), timeoutMs);
+    return new Call(stream, method, handlers, () => this.#ended(), limit?.silenceMs);
   }
 
   /** Ends it when the last call has ended. */

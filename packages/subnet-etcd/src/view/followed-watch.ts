@@ -2,6 +2,7 @@ import type { Clock } from '@overlay/core';
 import { abortError, OverlayError } from '@overlay/core';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { refusal } from '../client/failure.js';
+import { afterReading } from '../grpc/after-reading.js';
 import type { WatchStream } from '../client/watch-stream.js';
 import type { WatchCreateRequest, WatchResponse } from '../rpc/messages.js';
 
@@ -20,7 +21,6 @@ export interface FollowedWatchOptions {
   /** The cluster that the revision belongs to. */
   readonly clusterId: bigint;
   readonly confirmMs: number;
-  readonly timeoutMs: number;
   readonly what: string;
   readonly signal: AbortSignal;
   /** It has just been heard. */
@@ -36,6 +36,8 @@ export class FollowedWatch {
   #settle: { resolve(ending: Ending): void; reject(error: unknown): void } | undefined;
   #ending: Ending | undefined;
   #cancelTimer: (() => void) | undefined;
+  /** When something was asked that has not been answered, by the clock's `elapsed`. */
+  #askedAt: number | undefined;
 
   constructor(options: FollowedWatchOptions) {
     this.#options = options;
@@ -75,6 +77,9 @@ export class FollowedWatch {
       return;
     }
     if (header.clusterId !== clusterId && clusterId !== 0n) return this.stop('it is another cluster than before');
+    const { client, clock } = this.#options;
+    if (this.#askedAt !== undefined) client.limit.answered(clock.elapsed() - this.#askedAt);
+    this.#askedAt = undefined;
     this.#options.alive();
     this.#ask();
     if (created && header.revision < request.startRevision - 1) void this.#lookBack();
@@ -117,13 +122,17 @@ export class FollowedWatch {
 
   /** Gives it up when nothing is heard. */
   #listen(): void {
-    const { clock, timeoutMs, client, what, signal } = this.#options;
-    this.#cancelTimer?.();
-    this.#cancelTimer = clock.after(timeoutMs, () => {
+    const { clock, client, what, signal } = this.#options;
+    const { factor, ms } = client.limit;
+    this.#askedAt = clock.elapsed();
+    const giveUp = (): void => {
       if (signal.aborted) return this.#settle?.reject(abortError(what, signal));
       const text = `${what}: etcd at ${client.name} says nothing any more`;
+      client.limit.passed(factor);
       this.#settle?.reject(new OverlayError('OVERLAY_STORE_UNAVAILABLE', text));
       this.#stream?.leave();
-    });
+    };
+    this.#cancelTimer?.();
+    this.#cancelTimer = clock.after(ms, () => (this.#cancelTimer = afterReading(giveUp)));
   }
 }

@@ -15,7 +15,6 @@ export interface LeaseViewOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly confirmMs: number;
-  readonly timeoutMs: number;
 }
 
 const FIRST_RETRY_MS = 100;
@@ -116,9 +115,22 @@ export class LeaseView {
         if (signal.aborted) return;
         // A member that restarts, or a new certificate, is worth no line: the next one answers at once.
         if (++this.#failures > 1) this.#setTrouble(errorText(error), errorCode(error));
-        await wait(this.#options.clock, this.#backoff.next(), 'following etcd', signal).catch(() => undefined);
+        await wait(this.#options.clock, this.#retryMs(), 'following etcd', signal).catch(() => undefined);
       }
     }
+  }
+
+  /** Where etcd was too busy for a list, all hosts wait for theirs: they are not to come back together. */
+  #retryMs(): number {
+    const { limit } = this.#options.client;
+    const ms = this.#backoff.next();
+    const listing = this.#revision === undefined || this.#wantsList;
+    if (!listing || limit.factor === 1) return ms;
+    return Math.max(ms, Math.random() * Math.max(LONGEST_RETRY_MS * limit.factor, this.#spreadMs()));
+  }
+
+  #spreadMs(): number {
+    return Math.min(this.book.size * SPREAD_MS_A_LEASE, LONGEST_SPREAD_MS);
   }
 
   async #list(signal: AbortSignal): Promise<void> {
@@ -145,9 +157,9 @@ export class LeaseView {
 
   /** Follows the changes until the watch cannot be resumed. @throws OverlayError when it can, after a while */
   async #follow(signal: AbortSignal): Promise<Ending> {
-    const { client, keys, clock, confirmMs, timeoutMs } = this.#options;
+    const { client, keys, clock, confirmMs } = this.#options;
     const watch = new FollowedWatch({
-      ...{ client, clock, confirmMs, timeoutMs, signal },
+      ...{ client, clock, confirmMs, signal },
       request: { ...keys.all, startRevision: (this.#revision ?? 0) + 1 },
       clusterId: this.#clusterId ?? 0n,
       what: `watching ${keys.root}`,
@@ -184,8 +196,7 @@ export class LeaseView {
     this.#revision = undefined;
     this.#wentBack ||= why !== 'its history has been compacted away';
     logger.info(`etcd: listing ${keys.root} again: ${why}`);
-    const spreadMs = Math.min(this.book.size * SPREAD_MS_A_LEASE, LONGEST_SPREAD_MS);
-    await wait(clock, Math.random() * spreadMs, 'listing again', signal);
+    await wait(clock, Math.random() * this.#spreadMs(), 'listing again', signal);
   }
 
   /** Members fail in turn, each with words of its own: as long as the kind of trouble is the same, nothing is news. */
