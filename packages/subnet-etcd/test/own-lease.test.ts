@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { systemClock } from '@overlay/core';
 import { until } from '@overlay/core/testing';
 import { describeWithEtcd } from './support/etcd-binaries.js';
 import { attributesOf, EtcdHost, HOSTS, SUBNETS } from './support/etcd-host.js';
@@ -43,6 +44,18 @@ describeWithEtcd('an own lease that others meddle with', () => {
     expect(host.state.lease.subnets).toEqual(subnets);
     expect(host.state.problem).toBeUndefined();
     await host.sees('host-1');
+  });
+
+  test('one is renewed in time though the wall clock is set back by an hour', async () => {
+    let stepMs = 0;
+    const clock = { ...systemClock, now: () => Date.now() + stepMs };
+    const host = await acquired(1, { clock, ttlSeconds: 5 });
+    const [{ lease }] = await server.keys(SUBNETS);
+    const { expiresAt = 0 } = host.state.lease;
+    stepMs = -3_600_000;
+    await until('it is renewed', () => (host.state.lease.expiresAt ?? 0) < expiresAt);
+    // The same one: it was not taken again after its end.
+    expect((await server.keys(SUBNETS)).map((key) => key.lease)).toEqual([lease]);
   });
 
   test('with everything under the prefix deleted all hosts take theirs again', async () => {

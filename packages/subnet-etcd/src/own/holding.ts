@@ -50,6 +50,7 @@ export class Holding {
   #subnets: PerFamily<Prefix> = {};
   #lease = 0n;
   #expiresAt: number | undefined;
+  /** By the clock's `elapsed`: etcd counts the time of a lease, whatever the wall clock is set to. */
   #renewAt: number | undefined;
   #shown: Lease;
 
@@ -77,9 +78,9 @@ export class Holding {
     return this.#expiresAt;
   }
 
-  /** When the etcd lease is to be renewed, in milliseconds since the Unix epoch. */
-  get renewAt(): number | undefined {
-    return this.#renewAt;
+  /** In how many milliseconds the etcd lease is to be renewed; 0 or less: now. Undefined: never, it is a reservation. */
+  get renewInMs(): number | undefined {
+    return this.#renewAt === undefined ? undefined : this.#renewAt - this.#options.clock.elapsed();
   }
 
   /** The lease as others see it, as far as it is known: the same object until something of it changes. */
@@ -209,7 +210,7 @@ export class Holding {
     const { clock, renewMarginMs } = this.#options;
     const lifetimeMs = ttlSeconds * 1000;
     const ms = Math.min(lifetimeMs / 3, LONGEST_RENEWAL_MS, Math.max(lifetimeMs - renewMarginMs, lifetimeMs / 10));
-    this.#renewAt = this.#lease === 0n ? undefined : clock.now() + jittered(ms);
+    this.#renewAt = this.#lease === 0n ? undefined : clock.elapsed() + jittered(ms);
     this.show(this.#shown.attributes);
   }
 }

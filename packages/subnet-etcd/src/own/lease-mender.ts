@@ -49,9 +49,10 @@ export class EtcdLeaseMender implements LeaseMender {
   }
 
   get dueAt(): number | undefined {
-    const { renewAt } = this.#holding;
+    const { renewInMs = Infinity } = this.#holding;
     const { view, clock } = this.#options;
-    return view.started ? renewAt : Math.min(renewAt ?? Infinity, clock.now() + jittered(LOOK_MS));
+    const inMs = view.started ? renewInMs : Math.min(renewInMs, jittered(LOOK_MS));
+    return inMs === Infinity ? undefined : clock.now() + inMs;
   }
 
   /** Goes on with what the same host has acquired once more. */
@@ -72,10 +73,10 @@ export class EtcdLeaseMender implements LeaseMender {
   }
 
   async mend(attributes: LeaseAttributes, signal: AbortSignal): Promise<Mended> {
-    const { hostId, agent, clock } = this.#options;
-    const { renewAt, name, subnets, lease } = this.#holding;
+    const { hostId, agent } = this.#options;
+    const { renewInMs = Infinity, name, subnets, lease } = this.#holding;
     // One that is gone shows when the lease is looked at.
-    if (renewAt !== undefined && clock.now() >= renewAt) await this.#holding.renew(signal);
+    if (renewInMs <= 0) await this.#holding.renew(signal);
     const finding = await this.#holding.find(signal);
     const belief: Belief = {
       ...{ hostId, agent, name, text: formatLeaseValue(attributes) },
