@@ -10,6 +10,8 @@ export interface JunkListener {
   junk(key: string, why: string, known: boolean): void;
   /** A key is gone or has become good. */
   clear(key: string): void;
+  /** All others are gone. */
+  keepOnly(keys: ReadonlySet<string>): void;
 }
 
 /**
@@ -128,6 +130,7 @@ export class LeaseBook {
     for (const id of this.#hosts.keys()) if (!keys.has(this.keys.host(id))) this.#deleteHost(id);
     for (const key of this.#guards.keys()) if (!keys.has(key)) this.#guards.delete(key);
     if (!keys.has(this.keys.config)) this.#config = undefined;
+    this.listener?.keepOnly(keys);
   }
 
   /** What peers have to learn since the last call. */
