@@ -147,7 +147,10 @@ describe('calls', () => {
       send(0);
     };
     const began = performance.now();
-    const asking = (await connect()).unary(ECHO, 'hello', { ...{ headers: {}, long: true, signal }, timeoutMs: silenceMs });
+    const asking = (await connect()).unary(ECHO, 'hello', {
+      ...{ headers: {}, long: true, signal },
+      timeoutMs: silenceMs,
+    });
     expect(await asking).toBe('a long answer');
     expect(performance.now() - began).toBeGreaterThan(silenceMs);
     expect(asked[0]).not.toHaveProperty('grpc-timeout');

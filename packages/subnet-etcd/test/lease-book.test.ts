@@ -21,4 +21,13 @@ describe('the book of leases', () => {
     book.put(kv('more-junk', 'x'));
     expect(logger.lines.at(-1)).toContain('more-junk');
   });
+
+  test('tells of a list with an earlier revision of a key that it knows', () => {
+    const book = new LeaseBook(keys);
+    const one = kv('10.5.1.0-24', '{}', 7);
+    expect(book.replace([one, kv('10.5.2.0-24', '{}', 9)])).toBe(false);
+    expect(book.newest()).toEqual({ key: keys.lease('10.5.2.0-24'), modRevision: 9 });
+    expect(book.replace([one, kv('10.5.3.0-24', '{}', 2)])).toBe(false);
+    expect(book.replace([{ ...one, modRevision: 6 }])).toBe(true);
+  });
 });

@@ -216,6 +216,41 @@ describeWithEtcd('a store that goes back', () => {
   });
 });
 
+describeWithEtcd('a store that went back while a host was cut off', () => {
+  test.each([
+    ['has come further since', false],
+    ['was compacted', true],
+  ])('is doubted, also when it %s', async (_, compacted) => {
+    const server = await EtcdServer.start();
+    const proxy = await TcpProxy.to(server.urls[0]);
+    const host = new EtcdHost({ urls: [proxy.url] }, 1);
+    const put = (n: number, publicIP = n): Promise<void> => server.put(`${SUBNETS}10.5.${n}.0-24`, value(publicIP));
+    try {
+      await put(2);
+      await until('a first list', () => host.watched.snapshots === 1);
+      await server.backup();
+      await put(2, 22);
+      await put(3);
+      await host.sees('10.5.2.0-24', '10.5.3.0-24');
+      proxy.cut(true);
+      // As the same cluster: nothing but its history tells.
+      await server.restore(server.directory);
+      const before = host.watched.snapshots;
+      for (let n = 0; n < 10; n++) await server.put('/elsewhere', String(n));
+      await put(4);
+      if (compacted) await server.ctl('compact', String(await server.revision()));
+      proxy.cut(false);
+      await host.sees('10.5.2.0-24', '10.5.4.0-24');
+      expect(host.watched.snapshots).toBe(before + 1);
+      expect(host.watched.events.at(-1)).toMatchObject({ type: 'snapshot', wentBack: true });
+    } finally {
+      await host.manager.close();
+      await proxy.dispose();
+      await server.dispose();
+    }
+  });
+});
+
 describeWithEtcd('a store without space', () => {
   test('goes on, keeps the lease, and takes writes again when there is space', async () => {
     const server = await EtcdServer.start({ args: ['--quota-backend-bytes=2097152'] });

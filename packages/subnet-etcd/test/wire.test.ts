@@ -12,6 +12,7 @@ describe('messages on the wire', () => {
       '0a026162' + '12026163' + '4001' + '60ac02',
     );
     expect(hex(encodeRange({ key: 'a' }))).toBe('0a0161');
+    expect(hex(encodeRange({ key: 'a', revision: 5, minModRevision: 6 }))).toBe('0a0161' + '2005' + '5006');
   });
 
   test('a transaction: absent key, put with a lease of 63 bits, delete, and a range if it fails', () => {
@@ -59,20 +60,21 @@ describe('messages on the wire', () => {
   test('answers, with fields that are not known here passed over', () => {
     const keyValue = '0a016b' + '1003' + '1804' + '2001' + '2a0176' + '30ffffffffffffffff7f';
     const range =
-      `0a0d08ffffffffffffffffff01182a` +
+      `0a0f08ffffffffffffffffff01182a2007` +
       `12${(keyValue.length / 2).toString(16)}${keyValue}` +
       '2001' +
       '7a0378797a' +
       '7d00000000' +
       '790000000000000000';
     expect(decodeRange(reader(range))).toEqual({
-      header: { clusterId: -1n, revision: 42 },
+      header: { clusterId: -1n, revision: 42, term: 7 },
       kvs: [{ key: 'k', value: 'v', createRevision: 3, modRevision: 4, lease: 0x7fffffffffffffffn }],
+      count: 1,
     });
     expect(decodeTxn(reader('0a02182a' + '1001' + '1a04' + '0a02' + '2005' + '1a02' + '1200'))).toEqual({
-      header: { clusterId: 0n, revision: 42 },
+      header: { clusterId: 0n, revision: 42, term: 0 },
       succeeded: true,
-      ranges: [{ header: { clusterId: 0n, revision: 0 }, kvs: [] }],
+      ranges: [{ header: { clusterId: 0n, revision: 0, term: 0 }, kvs: [], count: 5 }],
     });
     const event = '0801' + '1205' + '0a016b' + '1809';
     expect(
@@ -87,7 +89,7 @@ describe('messages on the wire', () => {
         ),
       ),
     ).toEqual({
-      header: { clusterId: 0n, revision: 42 },
+      header: { clusterId: 0n, revision: 42, term: 0 },
       created: true,
       canceled: true,
       compactRevision: 9,

@@ -123,7 +123,7 @@ export class EtcdClient {
   watch(request: WatchCreateRequest, handlers: WatchHandlers, attempt: Attempt): Promise<WatchStream> {
     return this.#attempt(
       attempt,
-      // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is to be a rejection
+
       async (connection, { headers }) => {
         const leave = (): void => this.#leave(connection);
         const refuseToken = (): void => this.#token.refused(headers);

@@ -1,6 +1,5 @@
 import { OverlayError } from '@overlay/core';
-import type { RpcError } from '../grpc/rpc-error.js';
-import { STATUS } from '../grpc/rpc-error.js';
+import { RpcError, STATUS } from '../grpc/rpc-error.js';
 
 /** Whether another member, or a new connection, may well do better. */
 export function isConnectionTrouble({ code }: RpcError): boolean {
@@ -19,6 +18,12 @@ export function isConnectionTrouble({ code }: RpcError): boolean {
  */
 export function isTokenRefused({ code, details }: RpcError): boolean {
   return code === STATUS.unauthenticated || /invalid auth token|auth store is old|user name is empty/.test(details);
+}
+
+/** Whether an error of the client says that a revision that was asked for is no longer there. */
+export function isCompacted(error: unknown): boolean {
+  const cause = error instanceof OverlayError ? error.cause : undefined;
+  return cause instanceof RpcError && /revision has been compacted/.test(cause.details);
 }
 
 /** The answer to a user or a password that is wrong. */

@@ -10,6 +10,8 @@ export interface ResponseHeader {
   readonly clusterId: bigint;
   /** The store's revision when the answer was made. */
   readonly revision: number;
+  /** Of the last entry that the member has applied: it grows with each election, and begins anew in a restored store. */
+  readonly term: number;
 }
 
 export interface KeyValue {
@@ -25,8 +27,12 @@ export interface RangeRequest {
   readonly key: string;
   /** Every key from `key` up to this one, which is not included. */
   readonly rangeEnd?: string;
+  /** The store as it was at this revision, which must not have been compacted away. As it is now unless told. */
+  readonly revision?: number;
   /** Leave the values away. */
   readonly keysOnly?: boolean;
+  /** Only keys that were not changed before this revision. */
+  readonly minModRevision?: number;
   /** Only keys that were not there before this revision. */
   readonly minCreateRevision?: number;
 }
@@ -59,6 +65,8 @@ export interface TxnRequest {
 export interface RangeResponse {
   readonly header: ResponseHeader;
   readonly kvs: readonly KeyValue[];
+  /** How many keys there are in the range, also those that were not asked for. */
+  readonly count: number;
 }
 
 export interface TxnResponse {
@@ -92,8 +100,9 @@ export interface WatchResponse {
 }
 
 export function encodeRange(request: RangeRequest): MessageWriter {
-  const { key, rangeEnd = '', keysOnly = false, minCreateRevision = 0 } = request;
-  return new MessageWriter().text(1, key).text(2, rangeEnd).number(8, keysOnly).number(12, minCreateRevision);
+  const { key, rangeEnd = '', revision = 0, keysOnly = false, minModRevision = 0, minCreateRevision = 0 } = request;
+  const writer = new MessageWriter().text(1, key).text(2, rangeEnd).number(4, revision).number(8, keysOnly);
+  return writer.number(10, minModRevision).number(12, minCreateRevision);
 }
 
 export function encodeTxn({ compare, success, failure = [] }: TxnRequest): MessageWriter {
@@ -129,25 +138,28 @@ export function encodeWatch(request: WatchRequest): MessageWriter {
   return new MessageWriter().message(1, create);
 }
 
-const NO_HEADER: ResponseHeader = { clusterId: 0n, revision: 0 };
+const NO_HEADER: ResponseHeader = { clusterId: 0n, revision: 0, term: 0 };
 
 export function decodeHeader(reader: MessageReader): ResponseHeader {
-  let { clusterId, revision } = NO_HEADER;
+  let { clusterId, revision, term } = NO_HEADER;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) clusterId = reader.bigint();
     else if (field === 3) revision = reader.number();
+    else if (field === 4) term = reader.number();
   }
-  return { clusterId, revision };
+  return { clusterId, revision, term };
 }
 
 export function decodeRange(reader: MessageReader): RangeResponse {
   let header = NO_HEADER;
   const kvs: KeyValue[] = [];
+  let count = 0;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) header = decodeHeader(reader.message());
     else if (field === 2) kvs.push(decodeKeyValue(reader.message()));
+    else if (field === 4) count = reader.number();
   }
-  return { header, kvs };
+  return { header, kvs, count };
 }
 
 export function decodeTxn(reader: MessageReader): TxnResponse {

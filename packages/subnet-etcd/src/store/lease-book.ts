@@ -119,11 +119,17 @@ export class LeaseBook {
     else if (kind.kind === 'lease' && this.#records.delete(kind.name)) this.#dirty.add(kind.name);
   }
 
-  /** Takes a complete list in place of all that was known. A value that can no longer be read stays as it was read. */
-  replace(kvs: Iterable<KeyValue>): void {
+  /**
+   * Takes a complete list in place of all that was known. A value that can no longer be read stays as it was read.
+   *
+   * @returns whether a key has an earlier revision than was known of it: the list is of a store that went back
+   */
+  replace(kvs: Iterable<KeyValue>): boolean {
     const keys = new Set<string>();
+    let wentBack = false;
     for (const kv of kvs) {
       keys.add(kv.key);
+      wentBack ||= kv.modRevision < (this.#known(kv.key)?.modRevision ?? 0);
       this.put(kv);
     }
     for (const name of this.#records.keys()) if (!keys.has(this.keys.lease(name))) this.delete(this.keys.lease(name));
@@ -131,6 +137,19 @@ export class LeaseBook {
     for (const key of this.#guards.keys()) if (!keys.has(key)) this.#guards.delete(key);
     if (!keys.has(this.keys.config)) this.#config = undefined;
     this.listener?.keepOnly(keys);
+    return wentBack;
+  }
+
+  /** The key that was changed last, of those that are there. */
+  newest(): { readonly key: string; readonly modRevision: number } | undefined {
+    let newest: { readonly key: string; readonly modRevision: number } | undefined;
+    const look = (modRevision: number, key: () => string): void => {
+      if (modRevision > (newest?.modRevision ?? 0)) newest = { key: key(), modRevision };
+    };
+    for (const { name, modRevision } of this.#records.values()) look(modRevision, () => this.keys.lease(name));
+    for (const { id, modRevision } of this.#hosts.values()) look(modRevision, () => this.keys.host(id));
+    for (const { key, modRevision } of this.#guards.values()) look(modRevision, () => key);
+    return newest;
   }
 
   /** What peers have to learn since the last call. */
@@ -167,6 +186,14 @@ export class LeaseBook {
   /** What peers are told at present. */
   told(): Lease[] {
     return [...this.#told.values()];
+  }
+
+  #known(key: string): { readonly modRevision: number } | undefined {
+    if (this.#records.size + this.#hosts.size === 0) return undefined;
+    const kind = this.keys.kindOf(key);
+    if (kind.kind === 'lease') return this.#records.get(kind.name);
+    if (kind.kind === 'host') return this.#hosts.get(kind.id);
+    return kind.kind === 'guard' ? this.#guards.get(key) : undefined;
   }
 
   /** Undefined when there is nobody to reach: a reservation for nobody, or a value that never was readable. */

@@ -5,14 +5,10 @@ import { refusal } from '../client/failure.js';
 import { afterReading } from '../grpc/after-reading.js';
 import type { WatchStream } from '../client/watch-stream.js';
 import type { WatchCreateRequest, WatchResponse } from '../rpc/messages.js';
+import type { Break } from './history.js';
 
-/** Why a watch is over and cannot be resumed where it was, or that somebody wanted its end. */
-export type Ending =
-  | 'asked for'
-  | 'closed'
-  | 'its history has been compacted away'
-  | 'its revision went backwards, as after restoring a backup'
-  | 'it is another cluster than before';
+/** Why a watch is over and cannot be resumed where it was, or that it is to be begun anew, or ended. */
+export type Ending = 'asked for' | 'closed' | 'its history has been compacted away' | Break;
 
 export interface FollowedWatchOptions {
   readonly client: EtcdClient;
@@ -25,6 +21,8 @@ export interface FollowedWatchOptions {
   readonly signal: AbortSignal;
   /** It has just been heard. */
   alive(): void;
+  /** Whatever stood in the way before does so no longer. */
+  steady(): void;
   /** Keys have changed. */
   changed(response: WatchResponse): void;
 }
@@ -81,9 +79,11 @@ export class FollowedWatch {
     if (this.#askedAt !== undefined) client.limit.answered(clock.elapsed() - this.#askedAt);
     this.#askedAt = undefined;
     this.#options.alive();
+    this.#options.steady();
     this.#ask();
     if (created && header.revision < request.startRevision - 1) void this.#lookBack();
-    if (events.length > 0) this.#options.changed(response);
+    if (events.length === 0) return;
+    this.#options.changed(response);
   }
 
   #refused(reason: string, what: string): void {

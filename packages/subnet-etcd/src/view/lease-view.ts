@@ -3,11 +3,13 @@ import { errorCode, errorText } from '@overlay/core';
 import { Backoff, JunkLog, wait } from '@overlay/core/store';
 import { BehaviorSubject, Subject } from 'rxjs';
 import type { EtcdClient } from '../client/etcd-client.js';
-import type { WatchResponse } from '../rpc/messages.js';
+import type { ResponseHeader, WatchEvent } from '../rpc/messages.js';
 import { LeaseBook } from '../store/lease-book.js';
 import type { StoreKeys } from '../store/store-keys.js';
 import type { Ending } from './followed-watch.js';
 import { FollowedWatch } from './followed-watch.js';
+import type { Followed } from './history.js';
+import { breakShownBy, findBreak } from './history.js';
 
 export interface LeaseViewOptions {
   readonly client: EtcdClient;
@@ -29,8 +31,8 @@ const LONGEST_SPREAD_MS = 30_000;
 
 /**
  * What is in etcd, kept up by a watch: one list, then every change from the next revision on. A watch that ends is
- * resumed where it was; where that is impossible (compacted away, a store restored from a backup) everything is listed
- * again. No trouble ends it; it is logged once and tried again.
+ * resumed where it was, if that is still of the same history; where that is impossible (compacted away, a store restored
+ * from a backup) everything is listed again. No trouble ends it; it is logged once and tried again.
  */
 export class LeaseView {
   readonly book: LeaseBook;
@@ -46,9 +48,10 @@ export class LeaseView {
   readonly #backoff = new Backoff(FIRST_RETRY_MS, LONGEST_RETRY_MS);
   #running: Promise<void> | undefined;
   #watch: FollowedWatch | undefined;
-  /** Everything up to this revision is in the book. Undefined: nothing is, or it cannot be trusted. */
-  #revision: number | undefined;
-  #clusterId: bigint | undefined;
+  /** What is in the book. Undefined: nothing is, or it cannot be trusted. */
+  #followed: Followed | undefined;
+  /** Something may have befallen the store while nobody followed it. */
+  #interrupted = false;
   #listed = false;
   /** It is not the store, or not the state of it, that the last list came from. */
   #wentBack = false;
@@ -108,11 +111,12 @@ export class LeaseView {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       try {
-        if (this.#revision === undefined || this.#wantsList) await this.#list(signal);
+        if (this.#followed === undefined || this.#wantsList) await this.#list(signal);
         const ending = await this.#follow(signal);
         if (ending !== 'asked for' && ending !== 'closed') await this.#forget(ending, signal);
       } catch (error) {
         if (signal.aborted) return;
+        this.#interrupted = true;
         // A member that restarts, or a new certificate, is worth no line: the next one answers at once.
         if (++this.#failures > 1) this.#setTrouble(errorText(error), errorCode(error));
         await wait(this.#options.clock, this.#retryMs(), 'following etcd', signal).catch(() => undefined);
@@ -124,7 +128,7 @@ export class LeaseView {
   #retryMs(): number {
     const { limit } = this.#options.client;
     const ms = this.#backoff.next();
-    const listing = this.#revision === undefined || this.#wantsList;
+    const listing = this.#followed === undefined || this.#wantsList;
     if (!listing || limit.factor === 1) return ms;
     return Math.max(ms, Math.random() * Math.max(LONGEST_RETRY_MS * limit.factor, this.#spreadMs()));
   }
@@ -139,9 +143,10 @@ export class LeaseView {
     let done = false;
     try {
       const { header, kvs } = await client.range(keys.all, { what: `listing ${keys.root}`, signal });
-      this.book.replace(kvs);
-      this.#revision = header.revision;
-      this.#clusterId = header.clusterId;
+      const before = this.#followed;
+      if (this.book.replace(kvs) || (before && breakShownBy(header, before) !== undefined)) this.#wentBack = true;
+      this.#followed = header;
+      this.#interrupted = false;
       this.#confirmedAt = clock.now();
       done = true;
     } finally {
@@ -158,18 +163,26 @@ export class LeaseView {
   /** Follows the changes until the watch cannot be resumed. @throws OverlayError when it can, after a while */
   async #follow(signal: AbortSignal): Promise<Ending> {
     const { client, keys, clock, confirmMs } = this.#options;
+    const followed = this.#followed;
+    if (followed === undefined) return 'asked for';
+    const what = `watching ${keys.root}`;
+    if (this.#interrupted) {
+      const found = await findBreak(client, followed, this.book.newest(), { what, signal });
+      if (found !== undefined) return found;
+      this.#interrupted = false;
+    }
     const watch = new FollowedWatch({
       ...{ client, clock, confirmMs, signal },
-      request: { ...keys.all, startRevision: (this.#revision ?? 0) + 1 },
-      clusterId: this.#clusterId ?? 0n,
-      what: `watching ${keys.root}`,
-      alive: () => {
-        this.#confirmedAt = clock.now();
+      request: { ...keys.all, startRevision: followed.revision + 1 },
+      clusterId: followed.clusterId,
+      what,
+      alive: () => (this.#confirmedAt = clock.now()),
+      steady: () => {
         this.#backoff.reset();
         this.#failures = 0;
         this.#setTrouble(undefined);
       },
-      changed: (response) => this.#take(response),
+      changed: ({ header, events }) => this.#take(header, events),
     });
     this.#watch = watch;
     try {
@@ -179,13 +192,15 @@ export class LeaseView {
     }
   }
 
-  #take({ events }: WatchResponse): void {
+  #take({ clusterId, term }: ResponseHeader, events: readonly WatchEvent[]): void {
+    let revision = this.#followed?.revision ?? 0;
     for (const { type, kv } of events) {
       if (type === 'put') this.book.put(kv);
       else this.book.delete(kv.key);
       // Not the header's revision: an answer that is late is made with a later one.
-      this.#revision = Math.max(this.#revision ?? 0, kv.modRevision);
+      revision = Math.max(revision, kv.modRevision);
     }
+    this.#followed = { clusterId, revision, term: Math.max(term, this.#followed?.term ?? 0) };
     const changes = this.book.takeChanges();
     if (changes.length > 0) this.events.next({ type: 'changes', changes });
     this.touched.next();
@@ -193,8 +208,8 @@ export class LeaseView {
 
   async #forget(why: Exclude<Ending, 'asked for' | 'closed'>, signal: AbortSignal): Promise<void> {
     const { logger, clock, keys } = this.#options;
-    this.#revision = undefined;
     this.#wentBack ||= why !== 'its history has been compacted away';
+    this.#followed = undefined;
     logger.info(`etcd: listing ${keys.root} again: ${why}`);
     await wait(clock, Math.random() * this.#spreadMs(), 'listing again', signal);
   }

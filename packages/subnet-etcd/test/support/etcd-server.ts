@@ -145,8 +145,12 @@ export class EtcdServer {
     await this.ctl('snapshot', 'save', join(this.directory, 'backup.db'));
   }
 
-  /** Ends the only member and starts it with what was backed up, as a person does after a disaster. */
-  async restore(): Promise<void> {
+  /**
+   * Ends the only member and starts it with what was backed up, as a person does after a disaster.
+   *
+   * @param token what the cluster's identity is made of; its own unless told
+   */
+  async restore(token = `${this.directory}-restored`): Promise<void> {
     const [member] = this.members;
     await member.stop();
     rmSync(join(this.directory, 'm0'), { recursive: true, force: true });
@@ -155,7 +159,7 @@ export class EtcdServer {
     await this.ctl(
       ...['snapshot', 'restore', join(this.directory, 'backup.db'), '--name', 'm0'],
       ...['--data-dir', join(this.directory, 'm0'), '--initial-cluster', cluster],
-      ...['--initial-advertise-peer-urls', peer, '--initial-cluster-token', `${this.directory}-restored`],
+      ...['--initial-advertise-peer-urls', peer, '--initial-cluster-token', token],
     );
     member.start();
     await this.ready();
