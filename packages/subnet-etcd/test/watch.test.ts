@@ -98,6 +98,36 @@ describeWithEtcd('following etcd', () => {
     await host.sees('10.5.3.0-24', '10.5.4.0-24', '10.5.5.0-24');
   });
 
+  test('history that was compacted while the watch was cut means no list when nothing was removed', async () => {
+    const host = await behindProxy();
+    await putPeer(2);
+    await putPeer(3);
+    await host.sees('10.5.2.0-24', '10.5.3.0-24');
+    for (const [peer, at] of [[4, 0] as const, [5, 1] as const]) {
+      proxy.cut(true);
+      await server.put(`${SUBNETS}10.5.2.0-24`, value(20 + at));
+      await putPeer(peer);
+      await server.put('/elsewhere', 'x');
+      await server.ctl('compact', String(await server.revision()));
+      proxy.cut(false);
+      await until('it sees the new peer', () => host.watched.leases.has(`10.5.${peer}.0-24`));
+      expect(host.watched.leases.get('10.5.2.0-24')?.attributes.ipv4?.publicIP).toBe(`192.0.2.${20 + at}`);
+    }
+    expect(host.logger.lines.filter((line) => line.includes('compacted away'))).toHaveLength(2);
+    await server.ctl('del', `${SUBNETS}10.5.3.0-24`);
+    await host.sees('10.5.2.0-24', '10.5.4.0-24', '10.5.5.0-24');
+    // Now one is removed meanwhile, and another comes in its place.
+    proxy.cut(true);
+    await server.ctl('del', `${SUBNETS}10.5.2.0-24`);
+    await putPeer(6);
+    await server.put('/elsewhere', 'x');
+    await server.ctl('compact', String(await server.revision()));
+    expect(host.watched.snapshots).toBe(1);
+    proxy.cut(false);
+    await host.sees('10.5.4.0-24', '10.5.5.0-24', '10.5.6.0-24');
+    expect(host.watched.snapshots).toBe(2);
+  });
+
   test('a wedged watch is noticed and given up', async () => {
     const host = await behindProxy({ confirmMs: 300, timeoutMs: 500 });
     await until('it is confirmed again and again', () => (host.manager.confirmedAt() ?? 0) > Date.now() - 100);

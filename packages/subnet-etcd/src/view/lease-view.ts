@@ -28,11 +28,14 @@ const LONGEST_RETRY_MS = 5_000;
  */
 const SPREAD_MS_A_LEASE = 3;
 const LONGEST_SPREAD_MS = 30_000;
+/** What has changed since is asked for by so many times as many hosts at once: most of them are told that nothing has. */
+const CHANGES_AT_ONCE = 10;
 
 /**
  * What is in etcd, kept up by a watch: one list, then every change from the next revision on. A watch that ends is
- * resumed where it was, if that is still of the same history; where that is impossible (compacted away, a store restored
- * from a backup) everything is listed again. No trouble ends it; it is logged once and tried again.
+ * resumed where it was, if that is still of the same history; where it was compacted away, what has changed since is asked
+ * for. Where neither is possible (keys were removed meanwhile, a store restored from a backup) everything is listed again.
+ * No trouble ends it; it is logged once and tried again.
  */
 export class LeaseView {
   readonly book: LeaseBook;
@@ -50,6 +53,8 @@ export class LeaseView {
   #watch: FollowedWatch | undefined;
   /** What is in the book. Undefined: nothing is, or it cannot be trusted. */
   #followed: Followed | undefined;
+  /** Keys under the prefix, those among them that are not in the book. */
+  #count = 0;
   /** Something may have befallen the store while nobody followed it. */
   #interrupted = false;
   #listed = false;
@@ -112,7 +117,8 @@ export class LeaseView {
     while (!signal.aborted) {
       try {
         if (this.#followed === undefined || this.#wantsList) await this.#list(signal);
-        const ending = await this.#follow(signal);
+        let ending = await this.#follow(signal);
+        if (ending === 'its history has been compacted away') ending = await this.#catchUp(ending, signal);
         if (ending !== 'asked for' && ending !== 'closed') await this.#forget(ending, signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -146,6 +152,7 @@ export class LeaseView {
       const before = this.#followed;
       if (this.book.replace(kvs) || (before && breakShownBy(header, before) !== undefined)) this.#wentBack = true;
       this.#followed = header;
+      this.#count = kvs.length;
       this.#interrupted = false;
       this.#confirmedAt = clock.now();
       done = true;
@@ -192,14 +199,45 @@ export class LeaseView {
     }
   }
 
-  #take({ clusterId, term }: ResponseHeader, events: readonly WatchEvent[]): void {
+  /**
+   * The history from where it was followed was compacted away, which seldom means that anything of ours has changed: asks
+   * for what has. Only a list tells more when keys were removed, or the store went back; gives back why then.
+   */
+  async #catchUp(why: Ending, signal: AbortSignal): Promise<Ending> {
+    const { client, keys, clock, logger } = this.#options;
+    const followed = this.#followed;
+    if (followed === undefined) return why;
+    await wait(clock, (Math.random() * this.#spreadMs()) / CHANGES_AT_ONCE, 'catching up', signal);
+    const attempt = { what: `catching up with ${keys.root}`, signal };
+    const found = await findBreak(client, followed, this.book.newest(), attempt);
+    if (found !== undefined) return found;
+    const minModRevision = followed.revision + 1;
+    const { header, kvs, count } = await client.range({ ...keys.all, minModRevision }, attempt);
+    const created = kvs.filter(({ createRevision }) => createRevision >= minModRevision).length;
+    const shown = breakShownBy(header, followed);
+    if (shown !== undefined || count !== this.#count + created) return shown ?? why;
+    logger.info(`etcd: ${kvs.length} keys under ${keys.root} have changed: ${why}`);
+    this.#take(
+      header,
+      kvs.map((kv) => ({ type: 'put', kv })),
+      created,
+    );
+    this.#followed = header;
+    return 'asked for';
+  }
+
+  /** @param created of how many keys these events are the first; told by the events themselves unless given */
+  #take({ clusterId, term }: ResponseHeader, events: readonly WatchEvent[], created?: number): void {
     let revision = this.#followed?.revision ?? 0;
     for (const { type, kv } of events) {
       if (type === 'put') this.book.put(kv);
       else this.book.delete(kv.key);
+      if (type === 'delete') this.#count--;
+      else if (created === undefined && kv.createRevision === kv.modRevision) this.#count++;
       // Not the header's revision: an answer that is late is made with a later one.
       revision = Math.max(revision, kv.modRevision);
     }
+    this.#count += created ?? 0;
     this.#followed = { clusterId, revision, term: Math.max(term, this.#followed?.term ?? 0) };
     const changes = this.book.takeChanges();
     if (changes.length > 0) this.events.next({ type: 'changes', changes });
