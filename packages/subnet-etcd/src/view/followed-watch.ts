@@ -21,11 +21,14 @@ export interface FollowedWatchOptions {
   readonly signal: AbortSignal;
   /** It has just been heard. */
   alive(): void;
-  /** Whatever stood in the way before does so no longer. */
+  /** It has lasted for a while, or brought something: whatever stood in the way before does so no longer. */
   steady(): void;
   /** Keys have changed. */
   changed(response: WatchResponse): void;
 }
+
+/** A watch that lasts so long is none that something on the way lets begin and then ends. */
+const STEADY_MS = 1_000;
 
 /** One watch from its beginning to its end, and the doubt whether it is still alive. */
 export class FollowedWatch {
@@ -34,6 +37,7 @@ export class FollowedWatch {
   #settle: { resolve(ending: Ending): void; reject(error: unknown): void } | undefined;
   #ending: Ending | undefined;
   #cancelTimer: (() => void) | undefined;
+  #cancelSteady: (() => void) | undefined;
   /** When something was asked that has not been answered, by the clock's `elapsed`. */
   #askedAt: number | undefined;
 
@@ -57,6 +61,7 @@ export class FollowedWatch {
       return await over;
     } finally {
       this.#cancelTimer?.();
+      this.#cancelSteady?.();
       this.#stream?.cancel();
     }
   }
@@ -79,10 +84,11 @@ export class FollowedWatch {
     if (this.#askedAt !== undefined) client.limit.answered(clock.elapsed() - this.#askedAt);
     this.#askedAt = undefined;
     this.#options.alive();
-    this.#options.steady();
+    this.#cancelSteady ??= clock.after(STEADY_MS, () => this.#options.steady());
     this.#ask();
     if (created && header.revision < request.startRevision - 1) void this.#lookBack();
     if (events.length === 0) return;
+    this.#options.steady();
     this.#options.changed(response);
   }
 
