@@ -134,7 +134,7 @@ export type {
 export type { StaticSubnetManagerOptions } from './static-subnet-manager.js';
 export { StaticSubnetManager } from './static-subnet-manager.js';
 export { identityHash } from './identity-hash.js';
-export { pickSubnet, subnetFits } from './subnet-picker.js';
+export { pickSubnet, subnetFits, SubnetPool } from './subnet-picker.js';
 
 // The agent's loop
 export type {

@@ -14,6 +14,7 @@ import {
   subnetAt,
   subnetCount,
   subnetFits,
+  SubnetPool,
   subnetsBetween,
 } from '@overlay/core';
 
@@ -207,5 +208,60 @@ describe('fitting', () => {
     expect(subnetFits(conf, parsePrefix('::fffe:8000:0/97'))).toBe(true);
     // A subnet that is as wide or wider does contain them, and is one like others.
     expect(subnetFits(ipv6({ IPv6Network: '::/48', IPv6SubnetLen: 64 }), parsePrefix('0:0:0:1::/64'))).toBe(true);
+  });
+});
+
+describe('a pool of subnets', () => {
+  test('gives by chance only what is free, until nothing is', () => {
+    fc.assert(
+      fc.property(ranges, fc.array(fc.nat()), (conf, places) => {
+        const pool = new SubnetPool(conf);
+        const left = new Set(all(conf).filter((subnet) => subnetFits(conf, subnet)));
+        for (const place of places) {
+          const subnet = [...left][place % left.size];
+          if (subnet === undefined) break;
+          left.delete(subnet);
+          // As others may have it: whole, or a part of it.
+          pool.take(place % 2 === 0 ? subnet : makePrefix(networkAddress(subnet), conf.subnetLen + 1));
+        }
+        for (const subnet of all(conf))
+          if (subnetFits(conf, subnet)) expect(pool.isFree(subnet)).toBe(left.has(subnet));
+        while (left.size > 0) {
+          const picked = pool.any() as Prefix;
+          expect(left.delete(picked)).toBe(true);
+          pool.take(picked);
+        }
+        expect(pool.any()).toBeUndefined();
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('gives the few that are free behind a long row of taken ones equally often', () => {
+    const conf = ipv4({ Network: '10.0.0.0/16' });
+    const pool = new SubnetPool(conf);
+    const subnets = all(conf);
+    const free = [subnets[0], subnets[1], subnets[200]];
+    for (const subnet of subnets) if (!free.includes(subnet)) pool.take(subnet);
+    // The first free one after a place drawn by chance would be the third in four of five cases.
+    const counts = new Map<Prefix | undefined, number>();
+    for (let turn = 0; turn < 3_000; turn++) {
+      const picked = pool.any();
+      counts.set(picked, (counts.get(picked) ?? 0) + 1);
+    }
+    expect([...counts.keys()].sort()).toEqual([...free].sort());
+    for (const count of counts.values()) expect(count).toBeLessThan(1_300);
+  });
+
+  test('is asked in a wide range, with a large block taken', () => {
+    const conf = ipv4({ Network: '10.0.0.0/8' });
+    const pool = new SubnetPool(conf);
+    pool.take(parsePrefix('10.0.0.0/9'));
+    pool.take(parsePrefix('10.128.0.0/10'));
+    expect(pool.taken).toBe(2);
+    expect(pool.isFree(parsePrefix('10.160.3.0/24'))).toBe(false);
+    for (let turn = 0; turn < 200; turn++) {
+      expect(prefixesOverlap(pool.any() as Prefix, parsePrefix('10.192.0.0/10'))).toBe(true);
+    }
   });
 });

@@ -77,7 +77,7 @@ export class EtcdSubnetManager implements SubnetManager {
     const { clock, logger, ttlSeconds } = this.#options;
     const context = {
       ...{ client: this.#client, keys: this.#keys, clock, logger, ttlSeconds, agent: this.#agent },
-      known: () => (this.#view.ready ? this.#view.book : undefined),
+      known: () => this.#view.known(),
       confirmed: () => this.#confirmed(),
     };
     const acquired = await this.#life.ask(what, signal, (either) => acquireLease(request, context, either));

@@ -21,7 +21,7 @@ export interface AcquireContext {
   readonly ttlSeconds: number;
   readonly agent: Agent;
   /** Everything that is in etcd, if somebody keeps it up anyway. It may be behind. */
-  readonly known: () => LeaseBook | undefined;
+  readonly known: () => { readonly book: LeaseBook; readonly revision: number } | undefined;
   /** What the store says was read at this moment. */
   readonly confirmed: () => void;
 }
@@ -86,8 +86,8 @@ class Acquisition {
     const { clock, logger, known } = this.#context;
     const backoff = new Backoff(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS);
     let trouble: string | undefined;
-    const book = known();
-    if (book !== undefined) this.#situation = situationOf(this.#request, book);
+    const view = known();
+    if (view !== undefined) this.#situation = situationOf(this.#request, view.book, view.revision);
     for (;;) {
       throwIfAborted(this.#what, this.#signal);
       try {
@@ -125,7 +125,7 @@ class Acquisition {
     const situation = this.#situation ?? (await this.#read());
     this.#situation = undefined;
     // From the second time on by chance: whoever collided once would do so again.
-    const plan = planLease(request, situation, this.#round++ === 0 ? hostId : `${hostId} ${Math.random()}`);
+    const plan = planLease(request, situation, this.#round++ === 0 ? hostId : undefined);
     if (plan.kind === 'full') {
       // What is known may be of a while ago, and leases that have gone since were not told.
       if (!fresh) return undefined;

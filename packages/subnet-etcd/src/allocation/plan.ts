@@ -1,5 +1,5 @@
 import type { AcquireRequest, Family, PerFamily, Prefix } from '@overlay/core';
-import { FAMILIES, formatLeaseKey, pickSubnet, prefixesOverlap, subnetFits } from '@overlay/core';
+import { FAMILIES, formatLeaseKey, subnetFits } from '@overlay/core';
 import type { Situation } from './situation.js';
 
 /** What to do for a host that asks for a lease. */
@@ -9,22 +9,22 @@ export type Plan =
 
 /**
  * Chooses subnets for a host, each family by itself: what it has, if that fits the configuration, else what it had
- * before, if nobody has that now, else a free one that follows from the seed.
+ * before, if nobody has that now, else a free one: that follows from the seed, or by chance without one.
  */
-export function planLease({ netConf, wanted }: AcquireRequest, { own, occupancy }: Situation, seed: string): Plan {
+export function planLease({ netConf, wanted }: AcquireRequest, { own, occupancy }: Situation, seed?: string): Plan {
   const subnets: { ipv4?: Prefix; ipv6?: Prefix } = {};
   for (const family of FAMILIES) {
     const conf = netConf[family];
-    if (conf === undefined) continue;
+    const pool = occupancy.of(family);
+    if (conf === undefined || pool === undefined) continue;
     const [previous, want] = [own?.subnets[family], wanted?.[family]];
-    const taken = occupancy.of(family);
     if (previous !== undefined && subnetFits(conf, previous)) {
       subnets[family] = previous;
-    } else if (want !== undefined && subnetFits(conf, want) && !taken.some((other) => prefixesOverlap(other, want))) {
+    } else if (want !== undefined && subnetFits(conf, want) && pool.isFree(want)) {
       subnets[family] = want;
     } else {
-      const picked = pickSubnet(conf, taken, seed);
-      if (picked === undefined) return { kind: 'full', family, held: taken.length };
+      const picked = seed === undefined ? pool.any() : pool.first(seed);
+      if (picked === undefined) return { kind: 'full', family, held: pool.taken };
       subnets[family] = picked;
     }
   }

@@ -10,7 +10,7 @@ import { Occupancy } from './occupancy.js';
 
 /** What has to be known of the store when a host asks for a lease. */
 export interface Situation {
-  /** Until this revision. 0: nobody knows until when; nothing more can be told on top of it. */
+  /** Until this revision. */
   readonly revision: number;
   /** The lease that the host has already. */
   readonly own?: LeaseRecord;
@@ -43,11 +43,11 @@ export async function readSituation(
   return situationOf(request, book, header.revision);
 }
 
-/** What is known anyway; it may be behind. */
-export function situationOf(request: AcquireRequest, book: LeaseBook, revision = 0): Situation {
+/** What a book of this revision says; that is known anyway may be behind. */
+export function situationOf(request: AcquireRequest, book: LeaseBook, revision: number): Situation {
   const own = findOwn(request, book);
   const host = book.host(request.hostId);
-  const occupancy = new Occupancy();
+  const occupancy = new Occupancy(request.netConf);
   for (const record of book.records()) if (record !== own) occupancy.add(record.name, record.subnets);
   const former = own === undefined ? [] : book.hostsOf(own.name).filter(({ id }) => id !== request.hostId);
   const guards = new Map([...book.guards()].map((kv) => [kv.key, kv]));
@@ -56,7 +56,6 @@ export function situationOf(request: AcquireRequest, book: LeaseBook, revision =
 
 /** What to ask for in the same transaction that comes too late, to bring a situation up to date. */
 export function laterReading({ revision, own }: Situation, request: AcquireRequest, keys: StoreKeys): Operation[] {
-  if (revision === 0) return [];
   const minCreateRevision = revision + 1;
   const reading: Operation[] = [
     { range: { ...keys.leases, keysOnly: true, minCreateRevision } },
@@ -78,7 +77,7 @@ export function laterSituation(
   keys: StoreKeys,
 ): Situation | undefined {
   const [leases, host, own, guards] = answers;
-  if (before.revision === 0 || leases === undefined) return undefined;
+  if (leases === undefined) return undefined;
   if (host?.kvs[0]?.modRevision !== before.host?.modRevision) return undefined;
   if (before.own !== undefined && own?.kvs[0]?.modRevision !== before.own.modRevision) return undefined;
   for (const { key } of leases.kvs) {

@@ -83,6 +83,11 @@ export class LeaseView {
     return this.#listed;
   }
 
+  /** Everything up to a revision, unless it cannot be trusted at present. It may be behind. */
+  known(): { readonly book: LeaseBook; readonly revision: number } | undefined {
+    return this.#followed && { book: this.book, revision: this.#followed.revision };
+  }
+
   get confirmedAt(): number | undefined {
     return this.#confirmedAt;
   }
