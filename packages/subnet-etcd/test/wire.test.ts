@@ -98,6 +98,17 @@ describe('messages on the wire', () => {
     });
   });
 
+  test('what is in a message in a message is counted in bytes, not in letters', () => {
+    const inner = new MessageWriter().text(1, 'é…😀').number(2, -1n).message(3, new MessageWriter());
+    const read = new MessageReader(new MessageWriter().message(300, inner).number(1, true).finish());
+    expect(read.next()).toBe(300);
+    const nested = read.message();
+    expect([nested.next(), nested.text()]).toEqual([1, 'é…😀']);
+    expect([nested.next(), nested.bigint()]).toEqual([2, -1n]);
+    expect([nested.next(), nested.message().next(), nested.next()]).toEqual([3, 0, 0]);
+    expect([read.next(), read.boolean(), read.next()]).toEqual([1, true, 0]);
+  });
+
   test.each([
     ['ends within a number', '08ff'],
     ['a field longer than its message', '0a7f61'],

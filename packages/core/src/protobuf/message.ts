@@ -9,50 +9,97 @@ const FIXED64 = 1;
 const LENGTH = 2;
 const FIXED32 = 5;
 
-/** Builds one message. What has proto3's default value is left out, as every encoder does. */
+type Value = number | bigint | string | MessageWriter;
+
+/**
+ * Builds one message, in one piece at the end. What has proto3's default value is left out, as every encoder does.
+ */
 export class MessageWriter {
-  readonly #parts: Buffer[] = [];
+  readonly #tags: number[] = [];
+  readonly #values: Value[] = [];
+  /** Bytes of what has a length; 0 for numbers. */
+  readonly #lengths: number[] = [];
+  #size = 0;
 
   number(field: number, value: number | bigint | boolean): this {
-    if (value) this.#parts.push(varint((field << 3) | VARINT), varint(value === true ? 1 : value));
+    if (!value) return this;
+    const number = value === true ? 1 : value;
+    this.#add((field << 3) | VARINT, number, 0);
+    this.#size += varintSize(number);
     return this;
   }
 
   text(field: number, value: string): this {
-    return value === '' ? this : this.#bytes(field, Buffer.from(value, 'utf8'));
+    return value === '' ? this : this.#bytes(field, value, Buffer.byteLength(value, 'utf8'));
   }
 
-  /** A message inside this one, also when it is empty: that it is there may be all it says. */
+  /**
+   * A message inside this one, also when it is empty: that it is there may be all it says. It must be complete: nothing may
+   * be added to it later.
+   */
   message(field: number, message: MessageWriter): this {
-    return this.#bytes(field, message.finish());
+    return this.#bytes(field, message, message.#size);
   }
 
   finish(): Buffer {
-    return Buffer.concat(this.#parts);
+    const buffer = Buffer.allocUnsafe(this.#size);
+    this.#write(buffer, 0);
+    return buffer;
   }
 
-  #bytes(field: number, bytes: Buffer): this {
-    this.#parts.push(varint((field << 3) | LENGTH), varint(bytes.length), bytes);
+  #bytes(field: number, value: string | MessageWriter, length: number): this {
+    this.#add((field << 3) | LENGTH, value, length);
+    this.#size += varintSize(length) + length;
     return this;
+  }
+
+  #add(tag: number, value: Value, length: number): void {
+    this.#tags.push(tag);
+    this.#values.push(value);
+    this.#lengths.push(length);
+    this.#size += varintSize(tag);
+  }
+
+  /** Gives back where it ends. */
+  #write(buffer: Buffer, from: number): number {
+    let at = from;
+    for (const [index, value] of this.#values.entries()) {
+      at = writeVarint(buffer, at, this.#tags[index]);
+      if (typeof value === 'number' || typeof value === 'bigint') {
+        at = writeVarint(buffer, at, value);
+        continue;
+      }
+      at = writeVarint(buffer, at, this.#lengths[index]);
+      at = typeof value === 'string' ? at + buffer.write(value, at, 'utf8') : value.#write(buffer, at);
+    }
+    return at;
   }
 }
 
-/** Nearly all tags, and most numbers and lengths, are one byte. */
-const ONE_BYTE = Array.from({ length: 0x80 }, (_, value) => Buffer.of(value));
+function varintSize(value: number | bigint): number {
+  if (value < 0) return 10;
+  let size = 1;
+  if (typeof value === 'number' && value <= Number.MAX_SAFE_INTEGER) {
+    for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 0x80)) size++;
+  } else {
+    for (let rest = BigInt(value); rest > 0x7fn; rest >>= 7n) size++;
+  }
+  return size;
+}
 
-function varint(value: number | bigint): Buffer {
-  if (value >= 0 && value < 0x80) return ONE_BYTE[Number(value)];
-  const bytes: number[] = [];
+/** Gives back where it ends. A negative number is written as the 64 bits of its two's complement. */
+function writeVarint(buffer: Buffer, from: number, value: number | bigint): number {
+  let at = from;
   if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) {
     let rest = Number(value);
-    for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-    bytes.push(rest);
+    for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) buffer[at++] = (rest % 0x80) | 0x80;
+    buffer[at++] = rest;
   } else {
     let rest = BigInt.asUintN(64, BigInt(value));
-    for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
-    bytes.push(Number(rest));
+    for (; rest > 0x7fn; rest >>= 7n) buffer[at++] = Number(rest & 0x7fn) | 0x80;
+    buffer[at++] = Number(rest);
   }
-  return Buffer.from(bytes);
+  return at;
 }
 
 /**
