@@ -6,6 +6,8 @@ import { OverlayError, throwIfAborted } from '../errors.js';
 export class Lifetime {
   readonly #ending = new AbortController();
   readonly #ended$ = new Subject<void>();
+  /** What stops the work that is under way. */
+  readonly #asking = new Set<AbortController>();
   /** What is under way and has to end before {@link end} does. */
   readonly #pending = new Set<Promise<unknown>>();
   #end: Promise<void> | undefined;
@@ -36,9 +38,16 @@ export class Lifetime {
    */
   async ask<T>(what: string, signal: AbortSignal, work: (either: AbortSignal) => Promise<T>): Promise<T> {
     this.check(what, signal);
+    // AbortSignal.any would do, at more than twice the cost for each question.
+    const either = new AbortController();
+    const stop = (): void => either.abort(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    this.#asking.add(either);
     try {
-      return await this.during(work(AbortSignal.any([signal, this.signal])));
+      return await this.during(work(either.signal));
     } finally {
+      this.#asking.delete(either);
+      signal.removeEventListener('abort', stop);
       this.check(what, signal);
     }
   }
@@ -61,6 +70,7 @@ export class Lifetime {
 
   async #run(parts: () => Promise<void>): Promise<void> {
     this.#ending.abort();
+    for (const either of this.#asking) either.abort(this.signal.reason);
     this.#ended$.next();
     await parts();
     await Promise.allSettled(this.#pending);
