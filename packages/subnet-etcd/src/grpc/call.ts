@@ -20,10 +20,10 @@ export class Call<Request, Response> {
   readonly #method: Method<Request, Response>;
   readonly #handlers: CallHandlers<Response>;
   readonly #frames = new FrameReader();
-  readonly #timer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #cancelLook: (() => void) | undefined;
-  /** How often anything was heard of it. */
-  #heard = 0;
+  /** When anything was heard of it, in milliseconds of `performance.now`. */
+  #heardAt = performance.now();
   /** What the server says about the end, as soon as it has. */
   #status: RpcError | 'ok' | undefined;
   #trouble: Error | undefined;
@@ -43,7 +43,7 @@ export class Call<Request, Response> {
     this.#stream = stream;
     this.#method = method;
     this.#handlers = handlers;
-    if (silenceMs !== undefined) this.#timer = setTimeout(() => this.#doubt(silenceMs), silenceMs);
+    if (silenceMs !== undefined) this.#listen(silenceMs, silenceMs);
     stream.on('response', (headers) => this.#begin(headers));
     stream.on('data', (chunk: Buffer) => this.#take(chunk));
     stream.on('trailers', (headers: IncomingHttpHeaders) => this.#takeStatus(headers));
@@ -101,16 +101,16 @@ export class Call<Request, Response> {
   }
 
   #hear(): void {
-    this.#heard++;
-    this.#timer?.refresh();
+    this.#heardAt = performance.now();
   }
 
-  #doubt(silenceMs: number): void {
-    const heard = this.#heard;
-    this.#cancelLook = afterReading(() => {
-      if (this.#heard !== heard) return;
-      this.fail(new RpcError(STATUS.deadlineExceeded, `nothing is heard for ${silenceMs} ms`));
-    });
+  #listen(ms: number, silenceMs: number): void {
+    const doubt = (): void => {
+      const left = this.#heardAt + silenceMs - performance.now();
+      if (left > 0) this.#listen(left, silenceMs);
+      else this.fail(new RpcError(STATUS.deadlineExceeded, `nothing is heard for ${silenceMs} ms`));
+    };
+    this.#timer = setTimeout(() => (this.#cancelLook = afterReading(doubt)), ms);
   }
 
   #finish(): void {
