@@ -1,5 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -15,7 +16,7 @@ export interface EtcdServerOptions {
   readonly members?: number;
   /** Serve TLS with these, and demand certificates of clients when told. */
   readonly tls?: { readonly certificates: LoopbackCertificates; readonly clientAuth?: boolean; readonly name?: string };
-  /** Do not wait until it answers: etcdctl would refuse it, too. */
+  /** Wait only until it lets connections in: etcdctl would refuse it, too. */
   readonly unchecked?: boolean;
   readonly args?: readonly string[];
 }
@@ -42,7 +43,7 @@ export class EtcdServer {
     const server = new EtcdServer(options, await freePorts(2 * (options.members ?? 1)));
     try {
       for (const member of server.members) member.start();
-      if (options.unchecked !== true) await server.ready();
+      await (options.unchecked === true ? server.listening() : server.ready());
     } catch (error) {
       await server.dispose();
       throw error;
@@ -72,6 +73,21 @@ export class EtcdServer {
           ...args,
         ]),
     );
+  }
+
+  /** Waits until the first member lets connections in. */
+  async listening(): Promise<void> {
+    const port = Number(new URL(this.urls[0]).port);
+    const letIn = (): Promise<boolean> =>
+      new Promise((resolve) => {
+        const socket = connect(port, '127.0.0.1');
+        socket.once('error', () => resolve(false));
+        socket.once('connect', () => {
+          socket.destroy();
+          resolve(true);
+        });
+      });
+    await until('etcd listens', letIn, 20_000);
   }
 
   /** Waits until it takes questions. */
