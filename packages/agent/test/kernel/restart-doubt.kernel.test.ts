@@ -17,11 +17,10 @@ interface Held {
   readonly what: string;
 }
 
-/** The programs of udp look for subnets of the lengths that are wanted, so there it takes one peer that stays. */
-const CASES = [
-  ...['vxlan', 'host-gw'].map((type) => ({ type, lost: 'all of them', stays: false })),
-  ...['vxlan', 'host-gw', 'udp'].map((type) => ({ type, lost: 'those of all peers but one', stays: true })),
-];
+const CASES = ['vxlan', 'host-gw', 'udp'].flatMap((type) => [
+  { type, lost: 'all of them', stays: false },
+  { type, lost: 'those of all peers but one', stays: true },
+]);
 
 describe('an agent that was killed before its store lost leases', () => {
   test.each(CASES)(

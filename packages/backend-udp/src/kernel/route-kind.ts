@@ -1,4 +1,4 @@
-import { addressFamily, FAMILIES, OverlayError, prefixLength, systemClock } from '@overlay/core';
+import { addressBits, addressFamily, FAMILIES, OverlayError, prefixLength, systemClock } from '@overlay/core';
 import type { Address, Clock, Family, Prefix } from '@overlay/core';
 import type { KernelObject, Kind } from '@overlay/linux';
 import {
@@ -73,14 +73,23 @@ class RouteTable {
 
   constructor(private readonly kernel: UdpKernel) {}
 
-  /** Reads all routes, and puts right what follows from those that are wanted: the lengths. */
+  /**
+   * Reads all routes, and puts right what follows from them: the lengths. Those of routes that nobody wants belong to them
+   * for as long as such a route is there: what is left of an earlier run carries packets until it is removed.
+   */
   read(wanted: Iterable<UdpRouteObject>, each: (route: UdpRouteObject) => void): void {
-    for (const family of FAMILIES) this.#readFamily(family, each);
     const lengths: Record<Family, Set<number>> = { ipv4: new Set(), ipv6: new Set() };
-    for (const { kind, subnet, host } of wanted) {
-      if (kind !== 'udp-route' || host) continue;
+    const add = (subnet: Prefix): void => {
       const ofFamily = lengths[addressFamily(subnet)];
       if (ofFamily.size < MOST_LENGTHS) ofFamily.add(prefixLength(subnet));
+    };
+    for (const { kind, subnet, host } of wanted) if (kind === 'udp-route' && !host) add(subnet);
+    for (const family of FAMILIES) {
+      this.#readFamily(family, (route) => {
+        // A single address is a host's own.
+        if (!route.damaged && prefixLength(route.subnet) < addressBits(family)) add(route.subnet);
+        each(route);
+      });
     }
     this.#lengths = lengths;
     this.#writeLengths();

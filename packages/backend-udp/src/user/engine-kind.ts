@@ -33,6 +33,7 @@ export function engineKind(engine: Engine, linux: Linux, clock: Clock = systemCl
     try {
       engine.run(wanted);
     } catch (error) {
+      if (!link) limit.refused(wanted.name);
       return startError(wanted, error);
     }
     // Nobody tells the table of links what this process did itself.
