@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { ensureSystemPackages } from './system-packages.mjs';
 
 const root = path.resolve(import.meta.dirname, '..');
 const engine = path.join(root, 'packages', 'backend-udp', 'native', 'engine');
@@ -74,6 +75,8 @@ if (!Number.isInteger(seconds) || seconds < named.length) {
   fail(`--seconds: expected a whole number, at least 1 for each target, got ${values.seconds}`);
 } else if (unknown !== undefined) {
   fail(`no target ${unknown}; there are ${Object.keys(targets).join(', ')}`);
+} else if (!ensureSystemPackages(['fuzz'])) {
+  process.exitCode = 1;
 } else {
   mkdirSync(work, { recursive: true });
   const broken = named.filter((name) => !compile(name) || !fuzz(name, Math.floor(seconds / named.length)));

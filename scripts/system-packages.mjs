@@ -1,7 +1,7 @@
 // The system packages that building and running need. Missing ones are named and, as root on a Debian-like system,
 // installed with apt. Everything is printed to stderr.
 //
-//   node scripts/system-packages.mjs [build] [kernel] [stores] [kubelets]     (all, when none is named)
+//   node scripts/system-packages.mjs [build] [kernel] [fuzz] [stores] [kubelets]     (all, when none is named)
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
@@ -19,7 +19,15 @@ function crossCompiler(arch) {
   ];
 }
 
-/** How each need shows itself: a command on the path, or a file. */
+/** Whether clang has libFuzzer and the sanitizers, which lie in a folder of its version. */
+function hasFuzzer() {
+  const asked = spawnSync('clang', ['-print-resource-dir'], { encoding: 'utf8' });
+  if (asked.status !== 0) return false;
+  const arch = { x64: 'x86_64', arm64: 'aarch64' }[process.arch];
+  return existsSync(path.join(asked.stdout.trim(), 'lib', 'linux', `libclang_rt.fuzzer-${arch}.a`));
+}
+
+/** How each need shows itself: a command on the path, a file, or a function that looks. */
 const needs = {
   build: [
     { debian: 'gcc', command: 'gcc' },
@@ -28,6 +36,10 @@ const needs = {
     ...crossCompiler(process.arch),
     // Makes the bytecode of the UDP backend's programs.
     { debian: 'clang', command: 'clang' },
+  ],
+  fuzz: [
+    { debian: 'clang', command: 'clang' },
+    { debian: 'libclang-rt-dev', isThere: hasFuzzer },
   ],
   kernel: [
     { debian: 'iproute2', command: 'ip' },
@@ -67,10 +79,15 @@ function onPath(command) {
   });
 }
 
+function isThere({ command, file, isThere: look }) {
+  if (look !== undefined) return look();
+  return command === undefined ? existsSync(file) : onPath(command);
+}
+
 function missing(purposes) {
   return purposes
     .flatMap((purpose) => needs[purpose])
-    .filter((need) => (need.command === undefined ? !existsSync(need.file) : !onPath(need.command)))
+    .filter((need) => !isThere(need))
     .map((need) => need.debian);
 }
 
@@ -85,7 +102,7 @@ function apt(...args) {
 
 /**
  * Makes sure of what the purposes need.
- * @param {('build' | 'kernel' | 'stores' | 'kubelets')[]} purposes
+ * @param {('build' | 'kernel' | 'fuzz' | 'stores' | 'kubelets')[]} purposes
  * @returns {boolean} whether everything is there now; if not, one line on stderr has named what is missing and how to get it
  */
 export function ensureSystemPackages(purposes) {
@@ -113,7 +130,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const unknown = named.filter((name) => !Object.hasOwn(needs, name));
   if (unknown.length > 0) {
     process.stderr.write(
-      `system-packages: unknown purpose ${unknown.join(', ')}; expected build, kernel, stores or kubelets\n`,
+      `system-packages: unknown purpose ${unknown.join(', ')}; expected build, kernel, fuzz, stores or kubelets\n`,
     );
     process.exitCode = 2;
   } else if (!ensureSystemPackages(named.length > 0 ? named : Object.keys(needs))) {
