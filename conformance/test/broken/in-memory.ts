@@ -2,7 +2,7 @@
 import type { MemoryHost, MemoryKernel } from '@overlay/backend-memory';
 import { openMemory } from '@overlay/backend-memory';
 import type { BackendSupports, Lease, LeaseUpdate, PerFamily, Prefix } from '@overlay/core';
-import { addressAt, OverlayError, parsePrefix, prefixContains } from '@overlay/core';
+import { addressAt, OverlayError, parsePrefix, prefixContains, systemClock } from '@overlay/core';
 import type { KernelObject } from '@overlay/linux';
 import { map, take } from 'rxjs';
 import type { Factory } from './alter.js';
@@ -328,9 +328,11 @@ export const BROKEN_IN_MEMORY: readonly BrokenBackend[] = [
       let opened = false;
       return broken(good, {
         backend: (of, { host, owner }) => ({
-          open: (context) => {
+          open: async (context) => {
             const own = host.table.tunnels.filter((tunnel) => opened && tunnel.owner === owner);
             for (const tunnel of own) host.table.delete(tunnel, 'a broken one');
+            // As long as making devices may take, so that pings meet it however quick the machine is.
+            if (opened) await new Promise<void>((resolve) => systemClock.after(50, resolve));
             opened = true;
             return of.open(context);
           },

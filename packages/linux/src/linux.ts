@@ -59,6 +59,8 @@ export interface LinuxOptions {
   readonly instance?: string;
   /** The protocol number on our routes, 5 to 255; 111 unless told. See /etc/iproute2/rt_protos for those in use. */
   readonly routeProtocol?: number;
+  /** Other numbers that routes of this agent may have from an earlier run: such routes are ours, and give way to new ones. */
+  readonly formerRouteProtocols?: readonly number[];
   /** Whether IPv4 routes get a metric of their own each (see {@link routeMetric}); with false all have metric 0. */
   readonly routeMetrics?: boolean;
   /** With `off` no setting of the kernel is changed. */
@@ -118,6 +120,7 @@ export class Linux {
   readonly session: KernelSession;
   readonly events: KernelEvents;
   readonly #options: LinuxOptions;
+  readonly #routeProtocols: ReadonlySet<number>;
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #open: () => NetlinkPort;
@@ -134,6 +137,7 @@ export class Linux {
     this.netns = netns;
     this.alias = `overlay:${instance}`;
     this.routeProtocol = options.routeProtocol ?? ROUTE_PROTOCOL;
+    this.#routeProtocols = new Set([this.routeProtocol, ...(options.formerRouteProtocols ?? [])]);
     this.session = new KernelSession(this.#open);
     this.events = new KernelEvents(this.session, this.#logger, this.#clock);
     // First among the listeners, so that the others find the table as it was at the time of each message.
@@ -193,9 +197,10 @@ export class Linux {
 
   /** How objects of this agent are known from a previous run. */
   marks({ devices = [], ...networks }: LinuxMarksWish): readonly OwnMark[] {
-    const { alias, routeProtocol } = this;
+    const { alias } = this;
+    const routeProtocols = this.#routeProtocols;
     const routeMetric = (destination: Prefix): number => this.#metric(destination);
-    const common = commonMarks({ alias, routeProtocol, routeMetric, ...networks });
+    const common = commonMarks({ alias, routeProtocols, routeMetric, ...networks });
     return devices.length === 0 ? common : [...common, ...deviceMarks(devices, networks)];
   }
 
@@ -306,7 +311,7 @@ export class Linux {
       neighbourKind(context, events),
       fdbKind(context, events),
       routeKind(context, events, {
-        protocol: this.routeProtocol,
+        protocols: this.#routeProtocols,
         metric: (destination) => this.#metric(destination),
       }),
     ];

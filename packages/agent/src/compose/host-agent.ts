@@ -9,7 +9,7 @@ import { of } from 'rxjs';
 import type { ApplyOutcome } from '../control/protocol.js';
 import { serveControl } from '../control/server.js';
 import { FileRecord } from '../files/file-record.js';
-import { noteRouteProtocol } from '../files/route-protocols-file.js';
+import { formerRouteProtocols, noteRouteProtocol } from '../files/route-protocols-file.js';
 import { ConfigurationsFile } from '../files/configurations-file.js';
 import { SubnetEnvFile } from '../files/subnet-env-file.js';
 import type { Settings } from '../flags/settings.js';
@@ -69,6 +69,7 @@ export async function startHostAgent(context: HostAgentContext): Promise<HostAge
     sysctls: settings.sysctls,
     routeMetrics: settings.routeMetrics,
     routeProtocol: settings.routeProtocol,
+    formerRouteProtocols: recordedProtocols(settings, logger),
     logger,
     ...(metrics && { metrics: metrics.registry }),
   });
@@ -129,6 +130,18 @@ interface Parts extends HostAgentContext {
   /** What answers questions. */
   readonly servers: readonly { close(): void }[];
   readonly metrics: MetricsServer | undefined;
+}
+
+/** The numbers by which routes of an earlier run are known; that they cannot be read keeps no agent from running. */
+function recordedProtocols({ stateDirectory, instance }: Settings, logger: Logger): readonly number[] {
+  try {
+    return formerRouteProtocols(statePaths(stateDirectory, instance));
+  } catch (error) {
+    logger.warn(
+      `the protocol numbers of earlier routes cannot be read, and their routes count as foreign: ${errorText(error)}`,
+    );
+    return [];
+  }
 }
 
 async function start(parts: Parts): Promise<HostAgent> {

@@ -17,11 +17,16 @@ export function routeProtocols({ routeProtocols: path }: Pick<StatePaths, 'route
   return numbers === undefined || numbers.length === 0 ? [ROUTE_PROTOCOL] : numbers;
 }
 
+/** The numbers that routes of an earlier run may have; none on a host that has had no run. Throws system errors. */
+export function formerRouteProtocols(state: StatePaths): readonly number[] {
+  // An agent that kept no such record may have left routes with the usual number.
+  return readNumbers(state.routeProtocols) ?? (existsSync(state.configurations) ? [ROUTE_PROTOCOL] : []);
+}
+
 /** Notes the number with which routes are made from now on, before there are any. Throws system errors. */
 export function noteRouteProtocol(state: StatePaths, number: number): void {
   const known = readNumbers(state.routeProtocols);
-  // An agent that kept no such record may have left routes with the usual number.
-  const before = known ?? (existsSync(state.configurations) ? [ROUTE_PROTOCOL] : []);
+  const before = formerRouteProtocols(state);
   if (known === undefined ? number === ROUTE_PROTOCOL : known[0] === number) return;
   const numbers = [number, ...before.filter((each) => each !== number)];
   replaceFile(state.routeProtocols, { text: `${numbers.join('\n')}\n`, mode: MODE, durable: true });

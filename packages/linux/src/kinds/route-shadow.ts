@@ -6,7 +6,8 @@ import type { RouteObject } from './objects.js';
 
 /** How our routes are told from others. */
 export interface RouteMarks {
-  readonly protocol: number;
+  /** The protocol numbers that our routes have, or had in an earlier run. */
+  readonly protocols: ReadonlySet<number>;
   readonly metric: (destination: Prefix) => number;
 }
 
@@ -24,7 +25,7 @@ export function routeBreadth({ destination }: RouteObject): number {
  * metric, as IPv6 gives it to whoever asks for none, it has the very place of ours, which to write would overwrite it.
  */
 export function routeShadow(actual: RouteObject, marks: RouteMarks): Shadow<RouteObject> | undefined {
-  if (actual.protocol === marks.protocol) return undefined;
+  if (marks.protocols.has(actual.protocol)) return undefined;
   return {
     ...(actual.metric === marks.metric(actual.destination)
       ? { keeps: (wanted: RouteObject) => !isFlannelShape(actual, wanted) }

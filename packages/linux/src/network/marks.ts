@@ -8,8 +8,8 @@ import type { OwnMark } from './design.js';
 export interface MarkOptions {
   /** The alias on our devices. */
   readonly alias: string;
-  /** The protocol number on our routes. */
-  readonly routeProtocol: number;
+  /** The protocol numbers that our routes have, or had in an earlier run. */
+  readonly routeProtocols: ReadonlySet<number>;
   /** The metric that our route to a prefix has. */
   readonly routeMetric: (destination: Prefix) => number;
   readonly netConf: NetConf;
@@ -42,7 +42,7 @@ export function commonMarks(options: MarkOptions): readonly OwnMark[] {
         const { netConf, recordedNetworks } = options;
         if (!insideNetworks(netConf, route.destination) && !insideAny(recordedNetworks, route.destination))
           return false;
-        if (route.protocol === options.routeProtocol) return true;
+        if (options.routeProtocols.has(route.protocol)) return true;
         const twin: RouteObject = { ...route, metric: options.routeMetric(route.destination) };
         const ours = wanted(twin);
         return ours !== undefined && isFlannelTwin(route, ours as RouteObject);
@@ -50,7 +50,7 @@ export function commonMarks(options: MarkOptions): readonly OwnMark[] {
       // What is outside the networks, no lease can ask for; in the place of what flanneld made, ours is wanted.
       reaches: (object) => {
         const { destination, protocol } = object as RouteObject;
-        const counts = protocol === options.routeProtocol && insideNetworks(options.netConf, destination);
+        const counts = options.routeProtocols.has(protocol) && insideNetworks(options.netConf, destination);
         return counts ? destination : undefined;
       },
     },

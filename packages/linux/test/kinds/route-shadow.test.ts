@@ -7,7 +7,7 @@ import { routeBreadth, routeShadow } from '../../dist/kinds/route-shadow.js';
 
 const OURS = 111;
 const marks = {
-  protocol: OURS,
+  protocols: new Set([OURS]),
   metric: (destination: Prefix): number => routeMetric(addressFamily(destination), destination),
 };
 

@@ -17,7 +17,7 @@ const LINKS = new Map([
   [8, 'eth0'],
 ]);
 const events = {} as KernelEvents;
-const options = { protocol: 111, metric: () => 5 };
+const options = { protocols: new Set([111]), metric: () => 5 };
 
 /** What the kinds ask of the kernel, answered with these messages: the encoders' requests have the shape of answers. */
 function answering(messages: readonly Uint8Array[]): BatchContext {
