@@ -226,6 +226,7 @@ export class LeaseFeed {
   #give(delta: LeaseUpdate | undefined): void {
     if (delta !== undefined) {
       this.#sink?.(delta);
+      this.#context.metrics.gauge('peers', this.#context.table.size);
       if (delta.type === 'delta') this.#left.listed(delta.set);
     }
     if (this.#early === undefined) this.#held.look();

@@ -1,4 +1,7 @@
 import { expect, test } from '@jest/globals';
+import type { Metrics } from '@overlay/core';
+import { noMetrics } from '@overlay/core';
+import { settle } from '@overlay/core/testing';
 import { peer, peers, World } from './support/world.js';
 
 test('an agent tells the peers that its network has, and none that are held', async () => {
@@ -11,5 +14,16 @@ test('an agent tells the peers that its network has, and none that are held', as
   world.store.replace(peers(2));
   await world.clock.advance(0);
   expect(keys()).toEqual(['n1', 'n2']);
+  await world.agent.stop();
+});
+
+test('the number of peers is told as they come and go, whatever else happens', async () => {
+  const gauges = new Map<string, number>();
+  const metrics: Metrics = { ...noMetrics, gauge: (name, value) => void gauges.set(name, value) };
+  const world = await new World({ metrics }, { leases: peers(1) }).started();
+  expect(gauges.get('peers')).toBe(1);
+  world.store.set(peer('late', '10.244.77.0/24', 177));
+  await settle();
+  expect(gauges.get('peers')).toBe(2);
   await world.agent.stop();
 });
