@@ -25,8 +25,16 @@ export async function unmountBelow(folder: string): Promise<void> {
   for (const point of points) await run(['umount', '-l', point], { check: false });
 }
 
-/** Where containerd keeps a folder for each container that runs, below its state. */
-const TASKS = 'io.containerd.runtime.v2.task/k8s.io';
+/**
+ * Where containerd keeps a folder for each container, below that of its kubelet: for one that runs, and for one that it
+ * has not forgotten yet. When it is killed in the midst of ending one, the first may be gone and the others not.
+ */
+const KNOWN = [
+  'state/io.containerd.runtime.v2.task/k8s.io',
+  ...['state', 'containerd'].flatMap((part) =>
+    ['containers', 'sandboxes'].map((each) => `${part}/io.containerd.grpc.v1.cri/${each}`),
+  ),
+];
 
 const CGROUPS = '/sys/fs/cgroup';
 const LOG_LINKS = '/var/log/containers';
@@ -37,7 +45,8 @@ const CNI_RESULTS = '/var/lib/cni/results';
  * that kubelets make to their logs, and what CNI remembers of them.
  */
 export function removeTraces(folder: string): void {
-  const ids = names(folder).flatMap((host) => names(path.join(folder, host, 'kubelet/state', TASKS)));
+  const folders = names(folder).flatMap((host) => KNOWN.map((each) => path.join(folder, host, 'kubelet', each)));
+  const ids = [...new Set(folders.flatMap(names))];
   for (const controller of names(CGROUPS)) {
     const parent = path.join(CGROUPS, controller, 'k8s.io');
     for (const id of ids) removeEmpty(path.join(parent, id));
